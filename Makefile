@@ -1,0 +1,33 @@
+# Each target sets itself up: nothing else is to be installed by hand.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check bench services clean
+
+demo: $(STAMP)   ## a depot run live on real sockets, with its panel in the browser
+	$(BIN)/depot demo --speed 60
+
+test: $(STAMP)   ## every test; those that need a server start it, or are skipped by name
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## style, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## speed beside peers, printed and written to build/bench/
+	$(BIN)/python -m benchmarks
+
+services:        ## the real servers the tests use, from Debian's packages (root)
+	sh deploy/test-services.sh
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

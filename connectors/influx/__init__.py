@@ -1,0 +1,1 @@
+"""Telemetry to InfluxDB through a spool on disk."""

@@ -1,0 +1,1 @@
+"""Meters and driver requests over MQTT."""

@@ -1,0 +1,1 @@
+"""OCPP 1.6J central system: sockets, calls, messages and charging profiles."""

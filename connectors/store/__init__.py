@@ -1,0 +1,1 @@
+"""Durable state: transactions, grants, events and local history in SQLite."""

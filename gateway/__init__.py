@@ -1,0 +1,1 @@
+"""The program: site files, wiring, supervision and the command line."""

@@ -1,0 +1,1 @@
+"""The operator panel: one page, one WebSocket."""

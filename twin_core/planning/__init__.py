@@ -1,0 +1,1 @@
+"""Planners, one a file, and the table of their names."""

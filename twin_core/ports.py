@@ -1,0 +1,149 @@
+"""What the core needs from outside, each in one or two methods. Fakes stand in `tests/fakes.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from twin_core.models.charger import ChargerSpec
+from twin_core.models.events import Event
+from twin_core.models.grant import Grant
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
+from twin_core.models.plan import Plan, PlanningProblem
+from twin_core.models.quantities import Instant
+
+
+class Clock(Protocol):
+    """The only source of time above the core."""
+
+    def now(self) -> Instant:
+        """This moment on both clocks."""
+
+
+class EventSink(Protocol):
+    """Where connectors put facts. Never blocks: newest reading wins, other events are kept, drops are counted."""
+
+    def put(self, event: Event) -> None:
+        """Hand over one fact."""
+
+
+class ChargerPort(Protocol):
+    """The way to the chargers."""
+
+    def offer(self, grant: Grant) -> None:
+        """Send a grant as soon as the charger can take it, in place of any older one still waiting.
+
+        What became of it comes back as GrantSent and GrantAnswered events. Never blocks.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStart:
+    """StartTransaction as the charger stated it; equal statements are one transaction."""
+
+    connector_id: ConnectorId
+    id_tag: IdTag
+    meter_start_kwh: float
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStop:
+    """StopTransaction as the charger stated it."""
+
+    transaction_id: TransactionId
+    charger: str
+    meter_stop_kwh: float | None
+    stopped_at: datetime
+    reason: str
+
+
+class TransactionLedger(Protocol):
+    """Transactions, durable before they are answered."""
+
+    async def start(self, start: TransactionStart, now: Instant) -> tuple[TransactionId, bool]:
+        """Write a start and return its id, and whether it is new.
+
+        A repeated start returns the id of the first. Ids are random in [1, 2³¹) and never used twice.
+
+        Raises:
+            StorageError: it could not be made durable; the charger must get no CALLRESULT.
+        """
+
+    async def stop(self, stop: TransactionStop, now: Instant) -> ConnectorId | None:
+        """Write a stop and return its connector; None when the charger never had such a transaction open.
+
+        Raises:
+            StorageError: as above.
+        """
+
+    async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
+        """Transactions of a charger that started and did not stop, for a charger that comes back."""
+
+
+class ChargerDirectory(Protocol):
+    """Which charge points may connect, and what is installed there."""
+
+    def find(self, charger: ChargerId) -> ChargerSpec | None:
+        """The charger as installed; a new conservative one where unknown chargers are adopted; None to refuse it."""
+
+    def password(self, charger: ChargerId) -> str | None:
+        """The password it must show (OCPP security profile 1); None when none is asked for."""
+
+    def authorise(self, id_tag: IdTag) -> bool:
+        """Whether a tag may charge."""
+
+
+class Journal(Protocol):
+    """Facts and grants on disk, in order."""
+
+    def record(self, event: Event) -> None:
+        """Queue an event for the next group commit. Never blocks."""
+
+    async def reserve(self, grants: Sequence[Grant]) -> None:
+        """Make grants durable; returns when they are, and only then may they be sent.
+
+        Raises:
+            StorageError: the disk refused; no increase may be sent.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One row of telemetry; units stand in the field names.
+
+    Attributes:
+        tags: small, bounded sets of values only (site, node, charger, connector, phase, planner).
+    """
+
+    measurement: str
+    tags: dict[str, str]
+    fields: dict[str, float | int | bool | str]
+    utc: datetime
+
+
+@dataclass(slots=True)
+class SinkCounters:
+    """What became of what was handed to a sink."""
+
+    accepted: int = 0
+    dropped: int = 0
+    refused: int = 0
+    written: int = 0
+    extra: dict[str, int] = field(default_factory=dict)
+
+
+class TelemetrySink(Protocol):
+    """Where telemetry goes."""
+
+    def write(self, points: Sequence[Point]) -> None:
+        """Hand over rows. Never blocks; what cannot be kept is counted."""
+
+
+class PlanSolver(Protocol):
+    """A planner behind a deadline, perhaps in another process."""
+
+    async def solve(self, problem: PlanningProblem) -> Plan:
+        """The plan, or the rule that stepped in for it. Never raises and never outlives its deadline."""

@@ -1,0 +1,1 @@
+"""The safety envelope, the fallback check and the monitor of measured draws."""
