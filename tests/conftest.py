@@ -1,0 +1,3 @@
+"""Shared by every test."""
+
+from __future__ import annotations
