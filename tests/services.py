@@ -1,4 +1,4 @@
-"""Programs that some tests need from the machine: found, or the test is skipped by name, or (REQUIRE_SERVICES=1) failed."""
+"""Programs some tests need from the machine: found, or the test is skipped by name, or (REQUIRE_SERVICES=1) failed."""
 
 from __future__ import annotations
 

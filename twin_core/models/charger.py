@@ -48,11 +48,14 @@ class ConnectorSpec:
         phases: phases of the *grid connection* that the connector's L1, L2, L3 are wired to, in that order.
         rotation_known: False when nobody has checked the wiring: then every current counts on every phase.
         step_a: granularity of the limits the charger takes.
+        assumed_a: current counted while the charger has never confirmed its fallback; None means `hardware_max_a`.
+            Lower is the operator's own responsibility, as for a charger that is known to be switched off.
     """
 
     id: ConnectorId
     hardware_max_a: float = 32.0
     fallback_a: float = 0.0
+    assumed_a: float | None = None
     phases: tuple[Phase, ...] = ALL_PHASES
     rotation_known: bool = True
     step_a: float = 0.1
