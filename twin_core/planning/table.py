@@ -31,20 +31,29 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
 }
 
 
-def planner(name: str) -> Planner:
-    """A new planner, by its name in the table or, for one of your own, as `package.module:Class`.
+def factory(name: str) -> Callable[[], Planner]:
+    """What makes a planner, by its name in the table or, for one of your own, as `package.module:Class`.
 
     Raises:
         ConfigurationError: there is no such planner; the text lists those there are.
     """
     if name in PLANNERS:
-        return PLANNERS[name]()
-    module, colon, factory = name.partition(":")
+        return PLANNERS[name]
+    module, colon, attribute = name.partition(":")
     known = ", ".join(PLANNERS)
     if not colon:
         raise ConfigurationError(f"planner {name!r} is not known: use one of {known}, or package.module:Class")
     try:
-        made: Planner = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError) as error:
+        made: Callable[[], Planner] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"planner {name!r} cannot be loaded ({error}): use one of {known}") from error
     return made
+
+
+def planner(name: str) -> Planner:
+    """A new planner, see `factory`.
+
+    Raises:
+        ConfigurationError: there is no such planner; the text lists those there are.
+    """
+    return factory(name)()
