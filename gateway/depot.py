@@ -83,7 +83,9 @@ class Depot:
         self._stack = AsyncExitStack()
         faults = commissioning_faults(self.tree, self.settings.envelope)
         if faults:
-            raise ConfigurationError("\n".join(["this site cannot be run safely:", *(f"  {fault}" for fault in faults)]))
+            raise ConfigurationError(
+                "\n".join(["this site cannot be run safely:", *(f"  {fault}" for fault in faults)])
+            )
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -123,9 +125,7 @@ class Depot:
 
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc
-        return Twin(
-            self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings
-        )
+        return Twin(self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings)
 
     async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
         history = HistorySink(data / "history.db", clock=self._clock, threaded=self.options.threaded)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 import numpy as np
 
 from twin_core.estimation import EstimationSettings, departure, remaining_kwh, usable_current_a
+from twin_core.forecasting.step_price import step_prices
 from twin_core.models.ids import ConnectorId, NodeId
 from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
 from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind
-from twin_core.models.tariff import Tariff
 from twin_core.snapshot import ConnectorView, NodeView, Snapshot
 
 NEGLIGIBLE_KWH = 0.01
@@ -58,7 +57,7 @@ def planning_problem(
         if need is not None:
             needs.append((need, view))
     horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
-    price = mean_prices(snapshot.tariff, horizon)
+    price = step_prices(snapshot.tariff, horizon)
     shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
     sessions = tuple(
         _priced(need, shortfall * view.session.request.priority) for need, view in needs if view.session is not None
@@ -113,17 +112,6 @@ def _horizon(now: datetime, needs: list[SessionNeed], settings: PlanningSettings
     longest_h = max((need.departure_h for need in needs), default=step_h)
     n_steps = int(np.ceil(min(longest_h, settings.horizon_h) / step_h - 1e-9))
     return Horizon(now, step_h, max(1, n_steps))
-
-
-def mean_prices(tariff: Tariff, horizon: Horizon) -> Array:
-    """Time-weighted mean price of every step, in €/kWh, shape (n_steps,)."""
-    means = []
-    for begins in horizon.times():
-        ends = begins + horizon.step
-        cuts = [begins, *(start for start in tariff.starts if begins < start < ends), ends]
-        weighted = sum(tariff.price_at(left) * (right - left).total_seconds() for left, right in pairwise(cuts))
-        means.append(weighted / horizon.step.total_seconds())
-    return np.array(means)
 
 
 def _caps(

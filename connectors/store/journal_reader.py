@@ -14,6 +14,9 @@ from connectors.store.codec import decode_event
 from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, check_file, from_microseconds
 from twin_core.errors import StorageError
 from twin_core.models.events import Event
+from twin_core.models.grant import Grant
+from twin_core.models.ids import ChargerId, ConnectorId
+from twin_core.models.quantities import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,26 @@ def read_events(path: Path | str, *, run: int | None = None) -> Iterator[Event]:
             )
             for seq, packed, body in rows:
                 yield _decode(Path(path), seq, packed, body)
+        except sqlite3.Error as error:
+            raise StorageError(f"{path} is damaged: {error}") from error
+
+
+def read_grants(path: Path | str, *, run: int) -> Iterator[Grant]:
+    """Every grant that one run made, in the order it was made; those restored from an earlier run left out.
+
+    Raises:
+        StorageError: as `read_events`.
+    """
+    with closing(_open(Path(path))) as connection:
+        try:
+            rows = connection.execute(
+                "SELECT charger, connector, seq, limit_a, issued_s, issued_us, lease_s FROM grants"
+                " WHERE run = ? AND restored = 0 ORDER BY id",
+                (run,),
+            )
+            for charger, number, seq, limit_a, issued_s, issued_us, lease_s in rows:
+                connector_id = ConnectorId(ChargerId(charger), number)
+                yield Grant(connector_id, seq, limit_a, Instant(issued_s, from_microseconds(issued_us)), lease_s)
         except sqlite3.Error as error:
             raise StorageError(f"{path} is damaged: {error}") from error
 

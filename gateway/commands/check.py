@@ -111,6 +111,8 @@ def _settings(site: SiteFile) -> Table:
     table.add_row("OCPP", f"ws://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
     mqtt = site.mqtt
     table.add_row("MQTT", "none" if mqtt is None else f"{mqtt.host}:{mqtt.port}, {len(site.meters)} meter(s)")
-    table.add_row("InfluxDB", "none: local history" if site.influx is None else f"{site.influx.url} → {site.influx.bucket}")
+    table.add_row(
+        "InfluxDB", "none: local history" if site.influx is None else f"{site.influx.url} → {site.influx.bucket}"
+    )
     table.add_row("panel", "none" if site.panel is None else f"http://{site.panel.host}:{site.panel.port}")
     return table

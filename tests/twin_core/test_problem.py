@@ -13,12 +13,11 @@ from twin_core.estimation import EstimationSettings
 from twin_core.models import events as ev
 from twin_core.models.charger import ConnectorReading
 from twin_core.models.ids import ChargerId, IdTag, TransactionId
-from twin_core.models.plan import Horizon
 from twin_core.models.quantities import Phase
 from twin_core.models.session import ChargingRequest, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import Tariff, flat_tariff
-from twin_core.problem import PlanningSettings, mean_prices, planning_problem
+from twin_core.models.tariff import flat_tariff
+from twin_core.problem import PlanningSettings, planning_problem
 from twin_core.snapshot import Snapshot, take_snapshot
 from twin_core.state import TwinState, apply
 
@@ -83,12 +82,6 @@ def test_a_satisfied_session_is_not_planned() -> None:
 def test_a_kwh_short_is_dearer_than_any_price() -> None:
     problem = ask(plugged_in(site(charger("A")), "A"))
     assert problem.sessions[0].shortfall_eur_per_kwh > problem.price_eur_per_kwh.max()
-
-
-def test_a_step_across_a_price_change_costs_the_mean_by_time() -> None:
-    tariff = Tariff((EPOCH, EPOCH + 0.25 * HOUR), (0.1, 0.5))
-    prices = mean_prices(tariff, Horizon(EPOCH, 1.0, 2))
-    np.testing.assert_allclose(prices, [0.25 * 0.1 + 0.75 * 0.5, 0.5])
 
 
 def test_one_phase_seen_means_one_phase_planned() -> None:
