@@ -50,7 +50,7 @@ class Persistence:
         """See `Forecaster.forecast`; readings that are not numbers and readings of the future are left out."""
         values = np.asarray(history.values, dtype=float)
         columns = values.reshape(values.shape[0], -1)
-        age_s = np.array([(horizon.start - when).total_seconds() for when in history.times])
+        age_s = np.array([horizon.start.timestamp() - when.timestamp() for when in history.times])
         known = (age_s >= 0) & np.isfinite(columns).all(axis=1)
         if not known.any():
             return None
