@@ -44,6 +44,7 @@ from twin_core.safety.envelope import EnvelopeParameters
 logger = logging.getLogger(__name__)
 
 PANEL_EVERY_WALL_S = 1.0
+FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
 TARIFF_AHEAD = timedelta(days=7)
 
@@ -128,7 +129,7 @@ class Depot:
         return Twin(self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings)
 
     async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
-        history = HistorySink(data / "history.db", clock=self._clock, threaded=self.options.threaded)
+        history = HistorySink(data / "history.db", threaded=self.options.threaded)
         self.history = await stack.enter_async_context(history)
         sinks: list[TelemetrySink] = [self.history]
         self.influx: InfluxSink | None = None
@@ -161,13 +162,20 @@ class Depot:
         return solver
 
     def _new_central_system(self) -> CentralSystem:
-        ocpp = self.site.ocpp
+        ocpp, speed = self.site.ocpp, self.options.speed
         settings = CentralSystemSettings(
             host=ocpp.host,
             port=ocpp.port,
-            heartbeat_s=ocpp.heartbeat_s,
-            call_timeout_s=ocpp.call_timeout_s,
-            sample_interval_s=self.site.control.sample_interval_s,
+            heartbeat_s=int(ocpp.heartbeat_s),
+            # Computing does not scale with the clock: at 60 times the tempo, a stall of a tenth of a second on the
+            # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
+            call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
+            ping_interval_s=10.0 * speed,
+            ping_timeout_s=5.0 * speed,
+            open_timeout_s=5.0 * speed,
+            close_timeout_s=1.0 * speed,
+            duplicate_ping_s=2.0 * speed,
+            sample_interval_s=int(self.site.control.sample_interval_s),
         )
         return CentralSystem(
             settings, clock=self._clock, sink=self.runtime, ledger=self.store, directory=self.directory
