@@ -88,7 +88,7 @@ async def run_demo(options: DemoOptions) -> DemoResult:
             ocpp_url=f"ws://{options.host}:{depot.central.port}/ocpp",
             publish=publisher.publish,
         )
-        watch = LimitWatch(simulation, depot.tree, clock=clock)
+        watch = LimitWatch(simulation, clock)
         if not options.headless and depot.panel is not None:
             print(f"panel: {depot.panel.url}")  # noqa: T201 -- the first thing a user wants to know
         with LiveTable(depot.feed, headless=options.headless, speed=options.speed):
@@ -144,7 +144,7 @@ async def _result(
     outcomes = simulation.outcomes
     report["envelope"]["measured_violations"] = depot.watch.violations
     report["envelope"]["violations"] = depot.watch.violations + watch.violations
-    report["envelope"]["min_margin_kw"] = watch.min_margin_kw
+    report["envelope"]["min_margin_kw"] = round(watch.min_margin_kw, 3)
     report["truth"] = {
         "sessions": len(outcomes),
         "completed": sum(outcome.completed for outcome in outcomes),
@@ -152,7 +152,7 @@ async def _result(
         "delivered_kwh": round(sum(outcome.delivered_kwh for outcome in outcomes), 3),
         "unserved_kwh": round(sum(max(0.0, o.requested_kwh - o.delivered_kwh) for o in outcomes), 3),
         "violations": watch.violations,
-        "worst_node": watch.worst_node,
+        "worst": None if watch.worst is None else str(watch.worst),
     }
     report["telemetry"] = _telemetry(depot)
     report["adopted"] = sorted(depot.directory.adopted)
@@ -182,7 +182,7 @@ def _shortcomings(report: dict[str, Any], telemetry_delivered: bool) -> list[str
     """Why the depot did not do its job; empty when it did."""
     truth, found = report["truth"], []
     if report["envelope"]["violations"]:
-        found.append(f"limits were exceeded {report['envelope']['violations']} times, worst at {truth['worst_node']}")
+        found.append(f"limits were exceeded {report['envelope']['violations']} times, worst {truth['worst']}")
     if truth["completed"] < truth["sessions"]:
         found.append(f"{truth['sessions'] - truth['completed']} of {truth['sessions']} sessions did not come to an end")
     if truth["unserved_kwh"] > UNSERVED_TOLERANCE * max(truth["requested_kwh"], 1.0):

@@ -6,10 +6,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from gateway.site_file import SiteFile, describe, parse_site, read_site
-from simulators.scenario import Scenario
+from gateway.site_file import SiteFile, parse_site, read_site
+from simulators.scenario import Scenario, load_scenario
 from twin_core.errors import ConfigurationError
 
 
@@ -53,7 +51,4 @@ def read_scenario(name: str, table: dict[str, Any] | None) -> Scenario:
     """
     if table is None:
         raise ConfigurationError(f"{name}: has no [scenario] table, so there is nothing to simulate")
-    try:
-        return Scenario.model_validate(table)
-    except ValidationError as error:
-        raise ConfigurationError(describe(f"{name} [scenario]", error)) from error
+    return load_scenario(table)
