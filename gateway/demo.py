@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +72,11 @@ async def run_demo(options: DemoOptions) -> DemoResult:
     begins = datetime.now(UTC) if options.speed == 1.0 else scenario.begins.astimezone(UTC)
     clock = LoopClock(begins)
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(EmbeddedBroker(options.mqtt_port, host=options.host))
+        broker = await stack.enter_async_context(EmbeddedBroker(options.mqtt_port or _free_port(options.host), host=options.host))
         site = _as_asked(site, options, broker.port)
         depot = await stack.enter_async_context(Depot(site, clock=clock, options=DepotOptions(speed=options.speed)))
         publisher = MqttLink(
-            MqttSettings(host=options.host, port=broker.port, site=f"{site.name}-simulators"),
+            MqttSettings(host=options.host, port=broker.port, client_id="simulators", timeout_s=10.0 * options.speed),
             clock=clock,
             sink=depot.runtime,
             bindings=[],
@@ -86,7 +88,7 @@ async def run_demo(options: DemoOptions) -> DemoResult:
             minutes=options.minutes or scenario.minutes,
             seed=options.seed,
             ocpp_url=f"ws://{options.host}:{depot.central.port}/ocpp",
-            publish=publisher.publish,
+            publish=partial(_publish, publisher),
         )
         watch = LimitWatch(simulation, clock)
         if not options.headless and depot.panel is not None:
@@ -128,6 +130,18 @@ async def _run_together(depot: Depot, publisher: MqttLink, simulation: DepotSimu
         for task in (day, *background):
             task.cancel()
         await asyncio.gather(day, *background, return_exceptions=True)
+
+
+def _free_port(host: str) -> int:
+    """A port nobody listened on a moment ago; the embedded broker cannot say which one it took."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+async def _publish(link: MqttLink, topic: str, payload: bytes, retain: bool) -> None:
+    if not await link.publish(topic, payload, retain):
+        raise OSError(f"the broker did not take {topic} in time")
 
 
 async def _whole_day(simulation: DepotSimulation) -> None:

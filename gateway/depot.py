@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from pydantic import SecretStr
+
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.mqtt.client import MqttLink, MqttSettings
@@ -139,7 +141,7 @@ class Depot:
                 url=influx.url,
                 org=influx.org,
                 bucket=influx.bucket,
-                token=secret(influx.token_env, "InfluxDB token") or "",  # type: ignore[arg-type]
+                token=secret(influx.token_env, "InfluxDB token") or SecretStr(""),
                 spool_dir=data / "spool",
                 quota_bytes=int(influx.spool_mb * 2**20),
                 speed=self.options.speed,
@@ -185,15 +187,19 @@ class Depot:
         mqtt = self.site.mqtt
         if mqtt is None:
             return None
-        password = secret(mqtt.password_env, "MQTT password")
+        password, speed = secret(mqtt.password_env, "MQTT password"), self.options.speed
         settings = MqttSettings(
             host=mqtt.host,
             port=mqtt.port,
             username=mqtt.username,
-            password=password,
+            password=None if password is None else password.get_secret_value(),
             tls=mqtt.tls,
-            ca_file=mqtt.ca_file,
+            ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+            client_suffix=mqtt.client_suffix or self.site.name,
             site=self.site.name,
+            timeout_s=10.0 * speed,
+            retry_min_s=1.0 * speed,
+            retry_max_s=60.0 * speed,
         )
         bindings = [
             MeterBinding(
@@ -212,7 +218,7 @@ class Depot:
         panel = self.site.panel
         if panel is None:
             return None
-        app = create_app(self.feed, self.history)
+        app = create_app(self.feed)
         server = await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
         self.runtime.observe_with(_PanelObserver(self.feed, PANEL_EVERY_WALL_S * self.options.speed))
         return server

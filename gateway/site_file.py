@@ -162,6 +162,7 @@ class MqttTable(_Table):
     password_env: str | None = None
     ca_file: Path | None = None
     tls: bool = False
+    client_suffix: str = ""
 
 
 class InfluxTable(_Table):
@@ -170,7 +171,7 @@ class InfluxTable(_Table):
     url: str
     org: str = "depot"
     bucket: str = "depot"
-    token_env: str = "DEPOT_INFLUX_TOKEN"  # the variable's name, not a secret
+    token_env: str | None = None
     spool_mb: Positive = 512.0
     every_s: Positive = 10.0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from twin_core.models import events as ev
@@ -105,6 +106,7 @@ class TwinState:
     chargers: dict[ChargerId, ChargerState] = field(default_factory=dict)
     connectors: dict[ConnectorId, ConnectorState] = field(default_factory=dict)
     nodes: dict[NodeId, NodeState] = field(default_factory=dict)
+    imposed_until: dict[NodeId, datetime] = field(default_factory=dict)
     requests: OrderedDict[IdTag, ChargingRequest] = field(default_factory=OrderedDict)
     finished: deque[Session] = field(default_factory=lambda: deque(maxlen=SESSIONS_KEPT))
     plan: Plan | None = None
@@ -336,9 +338,10 @@ def charger_floor(connectors: Iterable[ConnectorState], now_s: float) -> PhaseCu
 def _request(state: TwinState, event: ev.RequestAnnounced) -> None:
     for connector in state.connectors.values():
         session = connector.session
-        if session is not None and (
-            connector.spec.id == event.connector_id or (event.connector_id is None and session.id_tag == event.id_tag)
-        ):
+        if session is None:
+            continue
+        here = event.connector_id is None or event.connector_id == connector.spec.id
+        if here and (event.id_tag is None or event.id_tag == session.id_tag):
             soc = session.soc if session.soc is not None else event.request.soc_at_arrival
             connector.session = replace(session, request=event.request, soc=soc)
             return
@@ -354,6 +357,14 @@ def _limit_changed(state: TwinState, event: ev.LimitChanged) -> None:
     if event.node_id not in state.nodes:
         raise _UnknownThingError(event.node_id)
     state.site = state.site.with_limit(event.node_id, event.limit_a, event.limit_kw)
+    state.imposed_until.pop(event.node_id, None)
+    if event.until is not None:
+        state.imposed_until[event.node_id] = event.until
+
+
+def expired_limits(state: TwinState, now: Instant) -> list[NodeId]:
+    """Nodes whose imposed limits have reached their end."""
+    return [node_id for node_id, until in state.imposed_until.items() if now.utc >= until]
 
 
 def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:

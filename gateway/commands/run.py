@@ -10,8 +10,8 @@ from pathlib import Path
 from gateway.clock import WallClock, new_loop
 from gateway.depot import Depot
 from gateway.live_table import LiveTable
-from gateway.site_file import SiteFile, read_site
 from gateway.single_gateway import only_gateway
+from gateway.site_file import SiteFile, read_site
 
 SUMMARY = "run a depot live"
 DESCRIPTION = """\
