@@ -175,5 +175,5 @@ def grant(limit_a: float = 16.0, seq: int = 1, lease_s: float = 60.0, name: str 
 async def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
     """Let time pass until something holds."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition, so there is no event to wait for
             await asyncio.sleep(0.01)
