@@ -23,15 +23,19 @@ MAX_ID_TAG_LENGTH = 64
 
 _ENERGY = "Energy.Active.Import.Register"
 _BOUNDARY_CONTEXTS = frozenset({"Transaction.Begin", "Transaction.End", "Interruption.Begin", "Interruption.End"})
-_PHASE_INDEX = {"L1": 0, "L1-N": 0, "L2": 1, "L2-N": 1, "L3": 2, "L3-N": 2}
+_PHASE_INDEX = {"L1": 1, "L1-N": 1, "L2": 2, "L2-N": 2, "L3": 3, "L3-N": 3}
 _LINE_TO_LINE = frozenset({"L1-L2", "L2-L3", "L3-L1"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Quantity:
-    """How one measurand is read: factor of each unit to ours, and the range that can be true, in our unit."""
+    """How one measurand is read: factor of each unit to ours, and the range that can be true, in our unit.
 
-    name: str
+    Attributes:
+        row: where its values stand among those of one moment: all phases together first, then L1, L2, L3.
+    """
+
+    row: int
     units: dict[str, float]
     low: float
     high: float
@@ -42,12 +46,12 @@ class _Slot:
     """How to read the samples of one description.
 
     Attributes:
-        key: quantity and the charger's own phase (0, 1, 2, or None for all of them); None where it is of no use here.
+        place: where the value goes among those of one moment; None where it is of no use here.
         boundary: it belongs to the begin or end of a transaction or an interruption.
         refused: cause to count; empty where nothing is wrong with it.
     """
 
-    key: tuple[str, int | None] | None
+    place: int | None
     factor: float = 1.0
     low: float = 0.0
     high: float = 0.0
@@ -55,17 +59,21 @@ class _Slot:
     refused: str = ""
 
 
-_Values = dict[tuple[str, int | None], float]
-_PLACES = (None, 0, 1, 2)
+_ENERGY_ROW, _POWER_ROW, _CURRENT_ROW, _OFFERED_ROW, _VOLTAGE_ROW, _SOC_ROW = range(0, 24, 4)
+
+_Values = list[float | None]
+"""What one moment's samples say, by row and phase; None was not reported, NaN was and is not believed."""
+
+_NOTHING = ConnectorReading()
 
 _KW = {"": 0.001, "w": 0.001, "kw": 1.0}
 _QUANTITIES = {
-    _ENERGY: _Quantity("energy", {"": 0.001, "wh": 0.001, "kwh": 1.0}, 0.0, MAX_ENERGY_KWH),
-    "Power.Active.Import": _Quantity("power", _KW, -0.5, 1000.0),
-    "Current.Import": _Quantity("current", {"": 1.0, "a": 1.0, "ma": 0.001}, -1.0, 1000.0),
-    "Current.Offered": _Quantity("offered", {"": 1.0, "a": 1.0}, 0.0, 1000.0),
-    "Voltage": _Quantity("voltage", {"": 1.0, "v": 1.0}, 0.0, 1000.0),
-    "SoC": _Quantity("soc", {"": 0.01, "percent": 0.01, "%": 0.01}, 0.0, 1.0),
+    _ENERGY: _Quantity(_ENERGY_ROW, {"": 0.001, "wh": 0.001, "kwh": 1.0}, 0.0, MAX_ENERGY_KWH),
+    "Power.Active.Import": _Quantity(_POWER_ROW, _KW, -0.5, 1000.0),
+    "Current.Import": _Quantity(_CURRENT_ROW, {"": 1.0, "a": 1.0, "ma": 0.001}, -1.0, 1000.0),
+    "Current.Offered": _Quantity(_OFFERED_ROW, {"": 1.0, "a": 1.0}, 0.0, 1000.0),
+    "Voltage": _Quantity(_VOLTAGE_ROW, {"": 1.0, "v": 1.0}, 0.0, 1000.0),
+    "SoC": _Quantity(_SOC_ROW, {"": 0.01, "percent": 0.01, "%": 0.01}, 0.0, 1.0),
 }
 _UNUSED = frozenset(
     {
@@ -202,8 +210,8 @@ def read_samples(samples: list[Any], phases: tuple[Phase, ...], causes: list[str
     Returns:
         What is known; None when nothing is.
     """
-    values: _Values = {}
-    boundary: _Values = {}
+    values: _Values = [None] * 24
+    boundary: _Values = [None] * 24
     for sample in samples:
         try:
             get = sample.get
@@ -214,15 +222,18 @@ def read_samples(samples: list[Any], phases: tuple[Phase, ...], causes: list[str
         if slot.refused:
             causes.append(slot.refused)
         raw = get("value")
-        if slot.key is None or raw is None or raw == "":
+        if slot.place is None or raw is None or raw == "":
             continue
         value = number(raw) * slot.factor
-        if slot.low <= value <= slot.high:
-            (boundary if slot.boundary else values)[slot.key] = value
-        else:
+        if not slot.low <= value <= slot.high:
             causes.append("meter-not-a-number" if math.isnan(value) else "meter-out-of-range")
+            value = math.nan  # kept as a gap, so that the other phases do not pass for the whole
+        (boundary if slot.boundary else values)[slot.place] = value
     # What belongs to the begin or end of something yields to what was sampled at the moment itself.
-    return _reading(values or boundary, phases, causes)
+    reading = _reading(values, phases, causes)
+    if reading == _NOTHING:
+        reading = _reading(boundary, phases, causes)
+    return None if reading == _NOTHING else reading
 
 
 @lru_cache(maxsize=4096)
@@ -236,50 +247,53 @@ def _slot(measurand: Any, unit: Any, phase: Any, form: Any, context: Any) -> _Sl
     factor = quantity.units.get(str(unit or "").lower())
     if factor is None:
         return _Slot(None, refused="meter-unknown-unit")
-    index = _PHASE_INDEX.get(phase) if phase else None
-    if phase and index is None:
-        if phase in _LINE_TO_LINE and quantity.name == "voltage":
+    index = _PHASE_INDEX.get(phase) if phase else 0
+    if index is None:
+        index = 0
+        if phase in _LINE_TO_LINE and quantity.row == _VOLTAGE_ROW:
             factor /= math.sqrt(3)
         else:
             return _Slot(None, refused="" if phase in _LINE_TO_LINE or phase == "N" else "meter-unknown-phase")
     boundary = context in _BOUNDARY_CONTEXTS
-    return _Slot((quantity.name, index), factor=factor, low=quantity.low, high=quantity.high, boundary=boundary)
+    return _Slot(quantity.row + index, factor=factor, low=quantity.low, high=quantity.high, boundary=boundary)
 
 
-def _reading(values: _Values, phases: tuple[Phase, ...], causes: list[str]) -> ConnectorReading | None:
-    if not values:
-        return None
-    get = values.get
-    power = get(("power", None), _sum(values, "power"))
-    volts = [v for i in _PLACES if (v := get(("voltage", i))) is not None and 50.0 <= v <= 300.0]
-    offered = [v for i in _PLACES if (v := get(("offered", i))) is not None]
+def _reading(values: _Values, phases: tuple[Phase, ...], causes: list[str]) -> ConnectorReading:
+    power = _total(values, _POWER_ROW)
+    volts = [v for v in values[_VOLTAGE_ROW:_SOC_ROW] if v is not None and 50.0 <= v <= 300.0]
+    offered = [v for v in values[_OFFERED_ROW:_VOLTAGE_ROW] if v is not None and v >= 0.0]
+    soc = values[_SOC_ROW]
     return ConnectorReading(
         power_kw=None if power is None else max(0.0, power),
-        current_a=_grid_currents(values, power, phases, causes),
+        current_a=_grid_currents(values[_CURRENT_ROW:_OFFERED_ROW], power, phases, causes),
         voltage_v=sum(volts) / len(volts) if volts else None,
-        energy_kwh=get(("energy", None), _sum(values, "energy")),
-        soc=get(("soc", None)),
+        energy_kwh=_total(values, _ENERGY_ROW),
+        soc=None if soc is None or math.isnan(soc) else soc,
         offered_a=max(offered) if offered else None,
     )
 
 
-def _sum(values: _Values, name: str) -> float | None:
-    """Sum over the phases reported; None when none is."""
-    found = [v for i in (0, 1, 2) if (v := values.get((name, i))) is not None]
-    return sum(found) if found else None
+def _total(values: _Values, row: int) -> float | None:
+    """What was said of all phases together, or else the sum of those reported; None where either has a gap."""
+    total = values[row]
+    if total is None:
+        found = [value for value in values[row + 1 : row + 4] if value is not None]
+        total = sum(found) if found else None
+    return None if total is None or math.isnan(total) else total
 
 
 def _grid_currents(
-    values: _Values, power_kw: float | None, phases: tuple[Phase, ...], causes: list[str]
+    current_a: _Values, power_kw: float | None, phases: tuple[Phase, ...], causes: list[str]
 ) -> PhaseCurrents | None:
     """Currents on the grid's phases, never lower than what the charger's own samples allow.
 
     A current without phase counts on every wired phase. Where some phases were left out and the power says that they
     carry current too, they count like the highest one reported.
     """
+    if any(value is not None and math.isnan(value) for value in current_a):
+        return None
     wired: dict[int, float] = {}
-    for index in (0, 1, 2):
-        value = values.get(("current", index))
+    for index, value in enumerate(current_a[1:]):
         if value is None:
             continue
         if index < len(phases):
@@ -291,8 +305,8 @@ def _grid_currents(
         if len(wired) < len(phases) and power_kw is not None:
             reported_kw = sum(wired.values()) * NOMINAL_VOLTAGE_V / 1000.0
             rest = max(wired.values()) if power_kw > 1.25 * reported_kw + 0.1 else 0.0
-    elif (overall := values.get(("current", None))) is not None:
-        rest = max(0.0, overall)
+    elif current_a[0] is not None:
+        rest = max(0.0, current_a[0])
     else:
         return None
     grid = [0.0, 0.0, 0.0]
