@@ -24,7 +24,7 @@ from connectors.ocpp.answers import (
 from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
-from connectors.ocpp.profiles import ProfileStyle, fallback_profile, rate
+from connectors.ocpp.profiles import ProfileStyle, fallback_profile, probe_profile, rate
 from twin_core.models.charger import ConnectorSpec, ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, FallbackConfirmed, FallbackRefused
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
@@ -187,23 +187,28 @@ class Commissioning:
         memory, purpose = self._memory, self._memory.fallback_purpose
         if purpose is None or memory.leases is not None or memory.relative or memory.max_stack_level < 1:
             return
-        connector = self._charger.spec.connectors[0]
-        payload = self._fallback(connector, memory.style(purpose))
-        profile = payload["csChargingProfiles"]
-        profile["chargingProfileId"] -= 4
-        profile["stackLevel"] = 1
-        endless = {**payload, "csChargingProfiles": {**profile, "chargingSchedule": dict(profile["chargingSchedule"])}}
-        profile["chargingSchedule"]["duration"] = PROBE_LEASE_S
-        match judge(await self._calls.call("SetChargingProfile", payload)):
+        match judge(await self._probe(purpose, PROBE_LEASE_S)):
             case Taken():
                 memory.leases = True
             case Refused():
-                if isinstance(judge(await self._calls.call("SetChargingProfile", endless)), Taken):
+                if isinstance(judge(await self._probe(purpose, None)), Taken):
                     memory.leases = False
                 else:
                     memory.max_stack_level = 0
             case Unclear():
                 return
+
+    async def _probe(self, purpose: ProfilePurpose, duration_s: int | None) -> CallOutcome:
+        connector = self._charger.spec.connectors[0]
+        payload = probe_profile(
+            connector.id.number,
+            connector.fallback_a,
+            self._memory.style(purpose),
+            now=self._charger.around.clock.now().utc,
+            duration_s=duration_s,
+            n_phases=self._charger.divisor(connector.id.number),
+        )
+        return await self._calls.call("SetChargingProfile", payload)
 
     def _settle_purposes(self) -> None:
         """Which purposes can carry a grant above the fallback without overwriting or being capped by it."""
