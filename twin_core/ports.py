@@ -126,12 +126,13 @@ class Point:
 
 @dataclass(slots=True)
 class SinkCounters:
-    """What became of what was handed to a sink."""
+    """What became of what was handed to a sink; `backlog` of it still waits."""
 
     accepted: int = 0
     dropped: int = 0
     refused: int = 0
     written: int = 0
+    backlog: int = 0
     extra: dict[str, int] = field(default_factory=dict)
 
 
