@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulators.arrivals import PlannedSession, feasible_kwh, plan_sessions
 from simulators.base_load import base_currents
 from simulators.charge_point import ChargePoint
+from simulators.day import plan_sessions
 from simulators.meters import Publish, publish_meter
 from simulators.quirks import quirks
 from simulators.scenario import LimitChange, Scenario
 from simulators.vehicle import Vehicle
+from simulators.visit import PlannedSession, feasible_kwh
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import ConnectorId, IdTag, NodeId
 from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents
