@@ -87,6 +87,19 @@ class _Answer:
             self.job.future.set_exception(self.error)
 
 
+class _JobBroke(Exception):  # noqa: N818 - it never leaves this module
+    """A job raised something that is no refusal of the disk; only whoever asked for it is to hear of it."""
+
+
+def _do(job: _Job, connection: sqlite3.Connection) -> Any:
+    try:
+        return job.work(connection)
+    except (sqlite3.Error, StorageError):
+        raise
+    except Exception as error:
+        raise _JobBroke from error
+
+
 class Writer(Protocol[F_contra]):
     """The only way to the disk."""
 
@@ -127,7 +140,7 @@ class _Committer(Generic[F]):
         whole = [*self.refused, *batch]
         try:
             answers = self._transact(whole)
-        except (sqlite3.Error, StorageError) as error:
+        except (sqlite3.Error, StorageError, _JobBroke) as error:
             return self._salvage(whole, error)
         self.refused = []
         self._worked(len(whole) - len(answers))
@@ -152,7 +165,7 @@ class _Committer(Generic[F]):
                     facts.append(item.value)
                     continue
                 self._write(facts)
-                answers.append(_Answer(item, result=item.work(self.connection)))
+                answers.append(_Answer(item, result=_do(item, self.connection)))
             self._write(facts)
             self.connection.execute("COMMIT")
         except BaseException:
@@ -189,6 +202,8 @@ class _Committer(Generic[F]):
             refusal = StorageError(f"the disk refused a fact that must be durable: {error}")
             refusal.__cause__ = error
             return _Answer(job, error=refusal)
+        except _JobBroke as error:
+            return _Answer(job, error=error.__cause__)
 
     def _worked(self, facts: int) -> None:
         self.counters.facts += facts
@@ -292,13 +307,14 @@ class ThreadedWriter(Generic[F]):
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
     def _live(self) -> None:
+        batch: list[_Job | _Fact[F]] | None = []
         try:
             while (batch := self._next_batch()) is not None:
                 self._deliver(self._committer.commit(batch))
             self._committer.close()
         except Exception as error:  # the thread's supervisor: nobody else would tell those who wait
             logger.critical("storage_writer_died", exc_info=error)
-            self._fail_everything(f"the store's writer died: {error}")
+            self._fail_everything(batch or [], f"the store's writer died: {error}")
 
     def _next_batch(self) -> list[_Job | _Fact[F]] | None:
         with self._wake:
@@ -317,10 +333,10 @@ class ThreadedWriter(Generic[F]):
             with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody waiting in it
                 loop.call_soon_threadsafe(_deliver_all, group)
 
-    def _fail_everything(self, reason: str) -> None:
+    def _fail_everything(self, in_hand: list[_Job | _Fact[F]], reason: str) -> None:
         with self._wake:
             self._broken = reason
-            waiting = list(self._queue.items)
+            waiting = [*in_hand, *self._queue.items]
             self._queue.items.clear()
         self._deliver([_Answer(item, error=StorageError(reason)) for item in waiting if isinstance(item, _Job)])
 
