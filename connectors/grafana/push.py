@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 from grafana_api.grafana_api import GrafanaAPI, GrafanaClientError, GrafanaException
 from requests import RequestException
 
-from connectors.grafana import dashboard as depot
+from connectors.grafana.dashboard import dashboard, render
 from connectors.grafana.panels import DATASOURCE_UID, Json
 from twin_core.errors import ConfigurationError, DepotError
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+__all__ = ["Change", "GrafanaError", "InfluxSource", "PushReport", "push", "render"]
 
 FOLDER_UID = "depot-twin"
 FOLDER_TITLE = "Depot twin"
@@ -108,7 +110,7 @@ def push(
         answer = api.POST(
             "/dashboards/db",
             json={
-                "dashboard": {**depot.dashboard(), "id": None, "version": None},
+                "dashboard": {**dashboard(), "id": None, "version": None},
                 "folderUid": FOLDER_UID,
                 "overwrite": True,
                 "message": "depot grafana push",
