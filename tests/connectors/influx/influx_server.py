@@ -92,6 +92,12 @@ class Influxd:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    def write(self, lines: bytes) -> None:
+        """Store lines with timestamps in ns."""
+        request = urllib.request.Request(f"{self.url}/write?db={self.database}&precision=n", data=lines, method="POST")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status == 204
+
     def query(self, influxql: str, *, post: bool = False) -> list[dict[str, Any]]:
         """Series of one InfluxQL statement, each with `name`, `tags`, `columns` and `values`; times in ns."""
         arguments = urllib.parse.urlencode({"db": self.database, "epoch": "ns", "q": influxql})
