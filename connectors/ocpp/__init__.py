@@ -1,1 +1,15 @@
-"""OCPP 1.6J central system: sockets, calls, messages and charging profiles."""
+"""OCPP 1.6J central system: charge points on WebSockets, their messages as events, grants as charging profiles.
+
+Which file for which task:
+
+- `central_system`  who is connected; the door for grants and operations
+- `handshake`       which socket may become which charger's link
+- `session`         one charger's link, from its first frame to its last
+- `frames`, `calls`, `schemas`  the RPC layer: reading frames, our calls and their answers, the official schemas
+- `routing`         every action of the standard and what answers it
+- `translate`       what a charger reports, as events in kW, kWh and A by grid phase
+- `profiles`        a grant or a fallback, as a SetChargingProfile payload
+- `commissioning`   the boot order: fallback, read back, abilities, configuration
+- `actuation`       grants on their way to the wire, and what became of them
+- `refusals`        what was not believed: counted, logged once, told to the twin
+"""

@@ -102,9 +102,14 @@ class SiteTree:
             yield node
             node_id = node.parent
 
-    def chargers_below(self, node_id: NodeId) -> tuple[ChargerSpec, ...]:
-        """Chargers whose current flows through a node."""
-        return tuple(c for c in self.chargers if any(n.id == node_id for n in self.path_by_charger[c.id]))
+    @cached_property
+    def chargers_below(self) -> dict[NodeId, tuple[ChargerSpec, ...]]:
+        """Chargers whose current flows through each node."""
+        below: dict[NodeId, list[ChargerSpec]] = {node.id: [] for node in self.nodes}
+        for charger in self.chargers:
+            for node in self.path_by_charger[charger.id]:
+                below[node.id].append(charger)
+        return {node_id: tuple(chargers) for node_id, chargers in below.items()}
 
     def with_charger(self, charger: ChargerSpec, parent: NodeId | None = None) -> SiteTree:
         """The same site with one charger more, below `parent` or else the grid connection."""

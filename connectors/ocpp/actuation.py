@@ -1,0 +1,171 @@
+"""Grants on their way to a charger: one at a time, the newest only, with an honest outcome for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from connectors.ocpp.answers import Refused, Taken, Unclear, judge
+from connectors.ocpp.calls import CallOutcome, CallTable, LinkLost, TimedOut
+from connectors.ocpp.charger import Charger
+from connectors.ocpp.mailbox import Mailbox
+from connectors.ocpp.profiles import ProfileStyle, lease_profile
+from twin_core.models.charger import ProfilePurpose
+from twin_core.models.events import ChargerCommissioned, GrantAnswered, GrantSent
+from twin_core.models.grant import Grant, GrantOutcome
+
+logger = logging.getLogger(__name__)
+
+REJECTIONS_BEFORE_ENDLESS = 3
+"""Grants rejected in a row, with a transaction running, after which a charger is taken to refuse profiles that end."""
+
+
+class Actuation:
+    """Takes grants for one link and sees each through to its outcome."""
+
+    def __init__(self, charger: Charger, calls: CallTable) -> None:
+        self._charger = charger
+        self._calls = calls
+        self._mailbox = Mailbox()
+        self._outstanding: Grant | None = None
+        self._ended = False
+
+    def offer(self, grant: Grant) -> None:
+        """Send this grant when the line is free, in place of an older one for the same connector."""
+        if self._ended or grant.connector_id.number not in self._charger.connectors:
+            self._answer(grant, GrantOutcome.UNSENT, "no link" if self._ended else "no such connector")
+            return
+        replaced = self._mailbox.put(grant)
+        if replaced is not None:
+            self._answer(replaced, GrantOutcome.UNSENT, "a newer one took its place")
+
+    async def run(self) -> None:
+        """Send grants one after the other, for as long as the link lives."""
+        while True:
+            await self._charger.commissioned.wait()
+            await self._mailbox.wait()
+            async with self._calls.line:
+                # Only now is it decided what to send: while the line was busy a newer grant may have come.
+                if self._charger.commissioned.is_set() and (grant := self._mailbox.take()) is not None:
+                    await self._deliver(grant)
+
+    def end(self) -> None:
+        """The link has ended: what may have left is uncertain, what waits never leaves."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._outstanding is not None:
+            self._answer(self._outstanding, GrantOutcome.OFFLINE, "the link broke")
+            self._outstanding = None
+        for grant in self._mailbox.empty():
+            self._answer(grant, GrantOutcome.UNSENT, "no link")
+
+    async def _deliver(self, grant: Grant) -> None:
+        now = self._charger.around.clock.now()
+        if not now.monotonic_s < grant.issued.monotonic_s + grant.lease_s:
+            self._answer(grant, GrantOutcome.UNSENT, "its lease is over")
+            return
+        styles = list(self._styles(grant))
+        if not styles:
+            self._answer(grant, GrantOutcome.UNSENT, "no transaction")
+            return
+        self._outstanding = grant
+        self._charger.emit(GrantSent(at=now, connector_id=grant.connector_id, seq=grant.seq))
+        outcome, detail, style = await self._climb(grant, styles)
+        self._outstanding = None
+        if self._ended:
+            return
+        self._answer(grant, outcome, detail)
+        self._learn(grant, outcome, style)
+
+    async def _climb(self, grant: Grant, styles: list[ProfileStyle]) -> tuple[GrantOutcome, str, ProfileStyle]:
+        """Try one way after the other until the charger takes one or the outcome is open.
+
+        Every way carries the same limit and the same end, so that a way whose outcome is not clear harms nothing.
+        """
+        outcome, detail = GrantOutcome.REJECTED, ""
+        for style in styles:
+            answer = await self._ask(grant, style)
+            if isinstance(answer, LinkLost):
+                return GrantOutcome.OFFLINE, "the link broke", style
+            if isinstance(answer, TimedOut):
+                return GrantOutcome.TIMED_OUT, "", style
+            verdict, words = _outcome(answer)
+            if verdict is GrantOutcome.ACCEPTED:
+                return verdict, words, style
+            outcome = GrantOutcome.FAILED if GrantOutcome.FAILED in (verdict, outcome) else verdict
+            detail = f"{detail}; {words}" if detail else words
+            if verdict is GrantOutcome.FAILED:
+                self._charger.refuse("grant-failed", words)
+        return outcome, detail, styles[-1]
+
+    async def _ask(self, grant: Grant, style: ProfileStyle) -> CallOutcome:
+        number = grant.connector_id.number
+        transaction = self._charger.transactions.get(number)
+        divisor = self._charger.divisor(number)
+        payload = lease_profile(grant, style, transaction_id=transaction, n_phases=divisor)
+        before = self._charger.tx_profile_in.get(number)
+        if style.purpose is ProfilePurpose.TX and transaction is not None:
+            self._charger.tx_profile_in[number] = transaction
+        answer = await self._calls.ask("SetChargingProfile", payload, lambda late: self._late(grant, late))
+        if style.purpose is ProfilePurpose.TX and before != transaction and isinstance(judge(answer), Refused):
+            del self._charger.tx_profile_in[number]
+        return answer
+
+    def _styles(self, grant: Grant) -> Iterator[ProfileStyle]:
+        """Ways of sending a grant, best first; none where the best needs a transaction and none runs."""
+        memory, number = self._charger.memory, grant.connector_id.number
+        transaction = self._charger.transactions.get(number)
+        if memory.purposes[0] is ProfilePurpose.TX and transaction is None:
+            return
+        outranked = transaction is not None and self._charger.tx_profile_in.get(number) == transaction
+        for purpose in memory.purposes:
+            if purpose is ProfilePurpose.TX and transaction is None:
+                continue
+            if purpose is ProfilePurpose.TX_DEFAULT and outranked:
+                continue
+            style = memory.style(purpose)
+            yield style
+            if style.step_a < 1.0 and not float(grant.limit_a).is_integer():
+                yield replace(style, step_a=1.0)
+
+    def _learn(self, grant: Grant, outcome: GrantOutcome, style: ProfileStyle) -> None:
+        """Remember what worked, and tell the twin when that is news."""
+        memory = self._charger.memory
+        before = memory.abilities()
+        if outcome is GrantOutcome.ACCEPTED:
+            memory.rejections = 0
+            memory.step_a = style.step_a
+            memory.purposes = (style.purpose, *(p for p in memory.purposes if p is not style.purpose))
+        elif outcome is GrantOutcome.REJECTED and grant.connector_id.number in self._charger.transactions:
+            memory.rejections += 1
+            if memory.rejections >= REJECTIONS_BEFORE_ENDLESS:
+                memory.leases = False
+        abilities = memory.abilities()
+        if abilities != before:
+            now = self._charger.around.clock.now()
+            charger = self._charger.spec.id
+            self._charger.emit(ChargerCommissioned(at=now, charger_id=charger, abilities=abilities))
+            fields = {"charger": charger, "purpose": abilities.purposes[0].value, "step_a": abilities.step_a}
+            logger.info("abilities learned", extra=fields)
+
+    def _late(self, grant: Grant, answer: CallOutcome) -> None:
+        outcome, words = _outcome(answer)
+        self._answer(grant, outcome, f"late; {words}" if words else "late")
+
+    def _answer(self, grant: Grant, outcome: GrantOutcome, detail: str) -> None:
+        now = self._charger.around.clock.now()
+        event = GrantAnswered(at=now, connector_id=grant.connector_id, seq=grant.seq, outcome=outcome, detail=detail)
+        self._charger.emit(event)
+
+
+def _outcome(answer: CallOutcome) -> tuple[GrantOutcome, str]:
+    """What an answer that came says of a grant."""
+    match judge(answer):
+        case Taken():
+            return GrantOutcome.ACCEPTED, ""
+        case Refused(detail):
+            return GrantOutcome.REJECTED, detail
+        case Unclear(detail):
+            return GrantOutcome.FAILED, detail

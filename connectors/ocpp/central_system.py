@@ -1,0 +1,242 @@
+"""The OCPP 1.6J central system: who is connected, and the door for grants and operations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import InvalidHeader, NegotiationError
+from websockets.headers import parse_subprotocol
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from connectors.ocpp.calls import CallOutcome, LinkLost
+from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
+from connectors.ocpp.frames import Payload
+from connectors.ocpp.handshake import LoginGuard, chosen_subprotocol, credentials, identity_in, password_matches
+from connectors.ocpp.refusals import LinkCounters, Refusals
+from connectors.ocpp.routing import OUTGOING
+from connectors.ocpp.session import CLOSE_DUPLICATE, Session
+from connectors.ocpp.settings import CentralSystemSettings
+from twin_core.errors import ProtocolError
+from twin_core.models.charger import ChargerSpec
+from twin_core.models.events import ChargerAdopted, GrantAnswered
+from twin_core.models.grant import Grant, GrantOutcome
+from twin_core.models.ids import ChargerId
+from twin_core.ports import ChargerDirectory, Clock, EventSink, TransactionLedger
+
+__all__ = ["CentralSystem", "CentralSystemSettings"]
+
+logger = logging.getLogger(__name__)
+
+# What clients do wrong before they are chargers is refused and counted here; the library need not log it as an error.
+_wire_logger = logging.getLogger(f"{__name__}.wire")
+_wire_logger.setLevel(logging.CRITICAL)
+
+
+class CentralSystem:
+    """Listens for charge points and serves each one; a ChargerPort.
+
+    Use as an async context manager: it listens inside, and on leaving closes every link.
+    """
+
+    def __init__(
+        self,
+        settings: CentralSystemSettings,
+        *,
+        clock: Clock,
+        sink: EventSink,
+        ledger: TransactionLedger,
+        directory: ChargerDirectory,
+    ) -> None:
+        """Prepare; nothing listens yet."""
+        self._settings = settings
+        self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
+        self._around = Surroundings(settings, clock, sink, ledger, directory, self._refusals)
+        self._guard = LoginGuard(settings.login_backoff_s)
+        self._sessions: dict[ChargerId, Session] = {}
+        self._memories: dict[ChargerId, ChargerMemory] = {}
+        self._operations: set[asyncio.Task[CallOutcome]] = set()
+        self._server: Server | None = None
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
+        self._server = await serve(
+            self._serve,
+            settings.host,
+            settings.port,
+            process_request=self._admit,
+            select_subprotocol=_select_subprotocol,
+            compression=None,
+            max_size=settings.max_frame_bytes,
+            ping_interval=None,  # `Session` looks after liveness: there, any frame is a sign of life
+            open_timeout=settings.open_timeout_s,
+            close_timeout=settings.close_timeout_s,
+            server_header=None,
+            logger=_wire_logger,
+        )
+        logger.info("listening", extra={"host": settings.host, "port": self.port, "path": settings.path})
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for operation in self._operations:
+            operation.cancel()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    @property
+    def port(self) -> int:
+        """The port listened on, also where the settings left it open."""
+        if self._server is None:
+            return self._settings.port
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    @property
+    def connected(self) -> frozenset[ChargerId]:
+        """Chargers with an open link."""
+        return frozenset(self._sessions)
+
+    @property
+    def counters(self) -> dict[str, LinkCounters]:
+        """What passed and what was refused, by charger, or by address where no identity was valid."""
+        return self._refusals.counters
+
+    def offer(self, grant: Grant) -> None:
+        """Send a grant as soon as its charger can take it, in place of any older one still waiting.
+
+        What became of it comes back as GrantSent and GrantAnswered events. Never blocks.
+        """
+        session = self._sessions.get(grant.connector_id.charger)
+        if session is not None:
+            session.offer(grant)
+            return
+        now = self._around.clock.now()
+        outcome = GrantOutcome.UNSENT
+        self._around.sink.put(
+            GrantAnswered(at=now, connector_id=grant.connector_id, seq=grant.seq, outcome=outcome, detail="no link")
+        )
+
+    async def call(self, charger_id: ChargerId, action: str, payload: Payload) -> CallOutcome:
+        """Ask a charger something of Core, Smart Charging or Remote Trigger; waits for its line and its answer.
+
+        Giving up the wait does not take the question back.
+
+        Raises:
+            ProtocolError: the action is not one of those, or the payload breaks its schema; nothing was sent.
+        """
+        if action not in OUTGOING:
+            raise ProtocolError(f"{action!r} is not asked of chargers by this central system")
+        session = self._sessions.get(charger_id)
+        if session is None:
+            return LinkLost()
+        operation = asyncio.create_task(session.call(action, payload), name=f"ocpp {charger_id} {action}")
+        self._operations.add(operation)
+        operation.add_done_callback(self._operations.discard)
+        return await asyncio.shield(operation)
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Let a request become a link, or answer it in clear words."""
+        address = str(connection.remote_address[0])
+        try:
+            identity = identity_in(request.path, self._settings.path)
+        except (ProtocolError, UnicodeDecodeError) as exc:
+            return self._refuse(connection, address, "bad-identity", HTTPStatus.NOT_FOUND, str(exc))
+        now_s = asyncio.get_running_loop().time()
+        if self._guard.wait_s(address, identity, now_s) > 0.0:
+            text = "too many wrong passwords: wait before the next try"
+            return self._refuse(connection, address, "login-too-fast", HTTPStatus.TOO_MANY_REQUESTS, text)
+        spec = self._around.directory.find(identity)
+        if (refusal := self._check_password(connection, request, identity, spec)) is not None:
+            self._guard.failed(address, identity, now_s)
+            return refusal
+        self._guard.passed(address, identity)
+        if spec is None:
+            text = f"charge point {identity} is not known here"
+            return self._refuse(connection, identity, "unknown-charger", HTTPStatus.NOT_FOUND, text)
+        try:
+            _offered_subprotocol(request)
+        except (ProtocolError, InvalidHeader) as exc:
+            return self._refuse(connection, identity, "wrong-subprotocol", HTTPStatus.BAD_REQUEST, str(exc))
+        present = self._sessions.get(identity)
+        if present is not None and await present.alive(self._settings.duplicate_ping_s):
+            text = f"charge point {identity} is connected already, and answers"
+            return self._refuse(connection, identity, "duplicate-identity", HTTPStatus.CONFLICT, text)
+        if present is not None:
+            self._retire(present)
+        return None
+
+    def _check_password(
+        self, connection: ServerConnection, request: Request, identity: ChargerId, spec: ChargerSpec | None
+    ) -> Response | None:
+        shown = credentials(request.headers)
+        expected = None if spec is None else self._around.directory.password(identity)
+        # The comparison runs whether the identity is known or not, and so does what answers it.
+        matches = password_matches(identity, expected, shown)
+        concealed = spec is None and (shown is not None or self._settings.conceal_unknown)
+        if matches or not (expected is not None or concealed):
+            return None
+        text = "wrong identity or password"
+        response = self._refuse(connection, identity, "wrong-password", HTTPStatus.UNAUTHORIZED, text)
+        response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+        return response
+
+    def _refuse(self, connection: ServerConnection, source: str, cause: str, status: HTTPStatus, text: str) -> Response:
+        self._refusals.refuse(source, cause, text)
+        return connection.respond(status, f"{text}\n")
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        """Serve one link; what goes wrong in it ends it and no other."""
+        request = connection.request
+        if request is None:
+            return
+        identity = identity_in(request.path, self._settings.path)
+        spec = self._around.directory.find(identity)
+        if spec is None or identity in self._sessions:
+            # Two sockets passed the handshake in the same moment, or the charger was taken off the list meanwhile.
+            self._refusals.refuse(identity, "duplicate-identity", "another link came first")
+            await connection.close(CLOSE_DUPLICATE, "connected already")
+            return
+        if spec.adopted:
+            self._around.sink.put(ChargerAdopted(at=self._around.clock.now(), charger=spec))
+        memory = self._memories.setdefault(identity, ChargerMemory())
+        session = Session(Charger(spec, self._around, memory), connection)
+        self._sessions[identity] = session
+        try:
+            await session.run(str(connection.remote_address[0]))
+        except Exception:
+            # The supervisor of all links: the charger redials, and the others never notice.
+            logger.exception("session failed", extra={"charger": identity})
+            self._refusals.refuse(identity, "session-failed", "see the log")
+        finally:
+            if self._sessions.get(identity) is session:
+                del self._sessions[identity]
+
+    def _retire(self, session: Session) -> None:
+        """A dead link gives way to a new one: what hung on it is settled now, its socket closes by itself."""
+        identity = session.charger.spec.id
+        if self._sessions.get(identity) is session:
+            del self._sessions[identity]
+        session.finish("replaced by a new link")
+        session.ask_cut(CLOSE_DUPLICATE, "replaced by a new link")
+
+
+def _offered_subprotocol(request: Request) -> str | None:
+    values = request.headers.get_all("Sec-WebSocket-Protocol")
+    return chosen_subprotocol([name for value in values for name in parse_subprotocol(value)])
+
+
+def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Name the client's own spelling of our protocol, or none; `_admit` has refused all other offers."""
+    try:
+        chosen = chosen_subprotocol(list(offered))
+    except ProtocolError as exc:
+        raise NegotiationError(str(exc)) from exc
+    return None if chosen is None else Subprotocol(chosen)

@@ -1,0 +1,154 @@
+"""One connected charger, as the code that serves it sees it: what is installed, what runs, what it was found to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from connectors.ocpp.profiles import ProfileStyle
+from connectors.ocpp.refusals import LinkCounters, Refusals
+from connectors.ocpp.settings import CentralSystemSettings
+from twin_core.models.charger import ChargerAbilities, ChargerSpec, ConnectorSpec, ProfilePurpose, RateUnit
+from twin_core.models.events import Event
+from twin_core.models.ids import ConnectorId, TransactionId
+from twin_core.ports import ChargerDirectory, Clock, EventSink, TransactionLedger
+
+STEPS_LOST_BEFORE_SKIP = 2
+"""A set-up step during which the link broke this often in a row is left out for this charger from then on."""
+
+
+@dataclass(slots=True)
+class ChargerMemory:
+    """What a charger was found to do; outlives its links, so that nothing is tried twice that failed once.
+
+    Attributes:
+        fallback_purpose: purpose under which it took its fallback; None while it took none.
+        purposes: purposes for grants, best first.
+        relative: it takes no Absolute schedules.
+        leases: it takes profiles with an end; None while nobody tried.
+        rejections: grants rejected in a row while a transaction ran.
+        lost_during: set-up steps during which the link broke, in a row.
+    """
+
+    fallback_purpose: ProfilePurpose | None = None
+    purposes: tuple[ProfilePurpose, ...] = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT)
+    unit: RateUnit = RateUnit.AMPERE
+    step_a: float = 0.1
+    max_stack_level: int = 1
+    relative: bool = False
+    leases: bool | None = None
+    connectors: int = 1
+    remote_trigger: bool = True
+    sample_interval_s: float = 10.0
+    websocket_ping: bool = False
+    rejections: int = 0
+    lost_during: Counter[str] = field(default_factory=Counter)
+
+    def fragile(self, step: str) -> bool:
+        """Whether a set-up step has cost the link too often to be tried again."""
+        return self.lost_during[step] >= STEPS_LOST_BEFORE_SKIP
+
+    def style(self, purpose: ProfilePurpose) -> ProfileStyle:
+        """How this charger takes a limit for a purpose."""
+        return ProfileStyle(
+            purpose=purpose,
+            unit=self.unit,
+            step_a=self.step_a,
+            stack_level=min(1, self.max_stack_level),
+            relative=self.relative,
+        )
+
+    def abilities(self) -> ChargerAbilities:
+        """The same for the twin."""
+        return ChargerAbilities(
+            purposes=self.purposes,
+            max_stack_level=self.max_stack_level,
+            unit=self.unit,
+            step_a=self.step_a,
+            leases=self.leases is not False and not self.relative,
+            connectors=self.connectors,
+            remote_trigger=self.remote_trigger,
+            sample_interval_s=self.sample_interval_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the central system was built with, handed to whoever serves a charger."""
+
+    settings: CentralSystemSettings
+    clock: Clock
+    sink: EventSink
+    ledger: TransactionLedger
+    directory: ChargerDirectory
+    refusals: Refusals
+
+
+@dataclass(slots=True)
+class Charger:
+    """A charger while it is connected.
+
+    Attributes:
+        spec: what is installed.
+        transactions: running transaction of each connector number.
+        n_phases: phases the running transaction was seen to use, by connector number.
+        tx_profile_in: transaction in which a TxProfile may have been taken, by connector number. A TxDefaultProfile
+            cannot replace it there, since a TxProfile outranks it.
+        stopped: transactions whose stop was answered lately; a repeated stop is no foreign one.
+        registers: last energy register and when it was learned (kWh, s), of connectors that report no power.
+        boot_answered: set when BootNotification was answered, cleared by whoever acts on it.
+        commissioned: set while grants may be sent.
+    """
+
+    spec: ChargerSpec
+    around: Surroundings
+    memory: ChargerMemory
+    transactions: dict[int, TransactionId] = field(default_factory=dict)
+    n_phases: dict[int, int] = field(default_factory=dict)
+    tx_profile_in: dict[int, TransactionId] = field(default_factory=dict)
+    stopped: deque[TransactionId] = field(default_factory=lambda: deque(maxlen=16))
+    registers: dict[int, tuple[float, float]] = field(default_factory=dict)
+    boot_answered: asyncio.Event = field(default_factory=asyncio.Event)
+    commissioned: asyncio.Event = field(default_factory=asyncio.Event)
+    connectors: dict[int, ConnectorSpec] = field(init=False)
+    counters: LinkCounters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connectors = {connector.id.number: connector for connector in self.spec.connectors}
+        self.counters = self.around.refusals.of(self.spec.id)
+
+    @property
+    def settings(self) -> CentralSystemSettings:
+        """How the central system was set."""
+        return self.around.settings
+
+    def emit(self, event: Event) -> None:
+        """Hand a fact to the twin."""
+        self.around.sink.put(event)
+
+    def refuse(self, cause: str, detail: str = "") -> None:
+        """Count and report something of this charger's that is not believed."""
+        self.around.refusals.refuse(self.spec.id, cause, detail)
+
+    def connector_id(self, number: int) -> ConnectorId:
+        """Name of one of its connectors."""
+        return ConnectorId(self.spec.id, number)
+
+    def begin(self, connector: int, transaction: TransactionId) -> None:
+        """A transaction runs now."""
+        self.transactions[connector] = transaction
+        self.n_phases.pop(connector, None)
+
+    def end(self, connector: int, transaction: TransactionId) -> None:
+        """A transaction has ended."""
+        if self.transactions.get(connector) == transaction:
+            del self.transactions[connector]
+            self.n_phases.pop(connector, None)
+        self.stopped.append(transaction)
+
+    def divisor(self, connector: int) -> int:
+        """Phases by which the charger divides watts, or fewer."""
+        spec = self.connectors[connector]
+        known = self.settings.watt_phases or self.n_phases.get(connector, 1)
+        return max(1, min(known, len(spec.phases)))

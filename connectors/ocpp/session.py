@@ -1,0 +1,273 @@
+"""One charger's link, from its first frame to its last.
+
+The read loop never waits for a handler that waits for a disk or for the charger itself, so that answers to our own
+CALLs get through at any moment. No frame can end it; only the link's end does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from connectors.ocpp.actuation import Actuation
+from connectors.ocpp.calls import Answered, CallOutcome, CallTable, Errored
+from connectors.ocpp.charger import Charger
+from connectors.ocpp.commissioning import Commissioning, await_boot
+from connectors.ocpp.frames import (
+    Call,
+    CallError,
+    CallResult,
+    FrameError,
+    Payload,
+    decode,
+    encode_error,
+    encode_result,
+)
+from connectors.ocpp.routing import INCOMING, OTHER_PROFILES, OUTGOING, Durable, Inline
+from connectors.ocpp.schemas import check_result
+from twin_core.errors import ProtocolError, StorageError
+from twin_core.models.events import ChargerConnected, ChargerDisconnected
+from twin_core.models.grant import Grant
+from twin_core.models.quantities import Instant
+
+logger = logging.getLogger(__name__)
+
+MAX_DURABLE_WAITING = 64
+"""Transaction messages of one charger that wait for the disk; the standard allows it one at a time."""
+
+CLOSE_SILENT = 4008
+CLOSE_DUPLICATE = 4009
+
+
+class _LinkEndedError(Exception):
+    """Ends the session's tasks once its link has ended."""
+
+
+class TokenBucket:
+    """Pace of reading: `burst` messages at once, then `rate_per_s`."""
+
+    def __init__(self, rate_per_s: float, burst: int, now_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._then_s = now_s
+
+    def take(self, now_s: float) -> float:
+        """Take one token; returns how long to wait for it in seconds, 0 mostly."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._then_s) * self._rate_per_s) - 1.0
+        self._then_s = now_s
+        return 0.0 if self._tokens >= 0.0 else -self._tokens / self._rate_per_s
+
+
+class Session:
+    """A charger's link and the tasks that serve it."""
+
+    def __init__(self, charger: Charger, link: ServerConnection) -> None:
+        settings = charger.settings
+        self.charger = charger
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
+        self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
+        self._cut = asyncio.Event()
+        self._cut_as = (CLOSE_SILENT, "")
+        self._finished = False
+        self._calls = CallTable(
+            self._send, charger.counters, timeout_s=settings.call_timeout_s, on_silence=self._on_silence
+        )
+        self._actuation = Actuation(charger, self._calls)
+
+    def offer(self, grant: Grant) -> None:
+        """Send a grant as soon as the charger's line is free."""
+        self._actuation.offer(grant)
+
+    async def call(self, action: str, payload: Payload) -> CallOutcome:
+        """Ask the charger something; see `CallTable.call`."""
+        return await self._calls.call(action, payload)
+
+    async def alive(self, timeout_s: float) -> bool:
+        """Whether the charger gives a sign of life, a pong or any frame, within `timeout_s`."""
+        before = self.charger.counters.frames_in
+        try:
+            async with asyncio.timeout(timeout_s):
+                await (await self._link.ping())
+                return True
+        except TimeoutError:
+            return self.charger.counters.frames_in != before
+        except ConnectionClosed:
+            return False
+
+    def ask_cut(self, code: int, reason: str) -> None:
+        """Close the link soon, with a closing handshake that may take `close_timeout_s`."""
+        self._cut_as = (code, reason)
+        self._cut.set()
+
+    def finish(self, reason: str) -> None:
+        """Settle everything that depended on the link, at once; later calls do nothing."""
+        if self._finished:
+            return
+        self._finished = True
+        self._calls.lose()
+        self._actuation.end()
+        now = self.charger.around.clock.now()
+        self.charger.emit(ChargerDisconnected(at=now, charger_id=self.charger.spec.id, reason=reason))
+        logger.info("charger disconnected", extra={"charger": self.charger.spec.id, "reason": reason})
+
+    async def run(self, remote: str) -> None:
+        """Serve the charger until its link ends."""
+        now = self.charger.around.clock.now()
+        self.charger.counters.connections += 1
+        self.charger.emit(ChargerConnected(at=now, charger_id=self.charger.spec.id, remote=remote))
+        logger.info("charger connected", extra={"charger": self.charger.spec.id, "remote": remote})
+        reason = "cancelled"
+        try:
+            await self._recall_transactions()
+            async with asyncio.TaskGroup() as tasks:
+                for work in (self._write_durable, self._commission, self._actuation.run, self._watch, self._close):
+                    tasks.create_task(work(), name=f"ocpp {self.charger.spec.id} {work.__name__}")
+                await self._read()
+        except* _LinkEndedError as ended:
+            reason = str(ended.exceptions[0])
+        finally:
+            self.finish(reason)
+
+    async def _recall_transactions(self) -> None:
+        """Learn which transactions run already: the charger, or the gateway, may have been away."""
+        try:
+            found = await self.charger.around.ledger.open_transactions(self.charger.spec.id)
+        except StorageError as exc:
+            self.charger.refuse("storage", str(exc))
+            return
+        for connector, transaction in found.items():
+            self.charger.transactions.setdefault(connector.number, transaction)
+
+    async def _read(self) -> None:
+        counters, clock = self.charger.counters, self.charger.around.clock
+        while True:
+            try:
+                data = await self._link.recv(decode=False)
+                counters.frames_in += 1
+                at = clock.now()
+                wait_s = self._bucket.take(self._loop.time())
+                if wait_s > 0.0:
+                    self.charger.refuse("flood", "messages are read no faster than allowed")
+                    await asyncio.sleep(wait_s)
+                try:
+                    frame = decode(data)
+                except FrameError as error:
+                    await self._refuse_frame(error)
+                else:
+                    await self._dispatch(frame, at)
+            except ConnectionClosed as closed:
+                raise _LinkEndedError(_words(closed)) from closed
+
+    async def _dispatch(self, frame: Call | CallResult | CallError, at: Instant) -> None:
+        match frame:
+            case Call():
+                await self._on_call(frame, at)
+            case CallResult(unique_id, payload):
+                self._settle(unique_id, Answered(payload))
+            case CallError(unique_id, code, description):
+                self._settle(unique_id, Errored(code, description))
+
+    def _settle(self, unique_id: str, outcome: CallOutcome) -> None:
+        if not self._calls.settle(unique_id, outcome):
+            self.charger.refuse("unsolicited-answer", f"unique id {unique_id[:40]}")
+
+    async def _on_call(self, call: Call, at: Instant) -> None:
+        route = INCOMING.get(call.action)
+        match route:
+            case Inline(handle):
+                await self._answer(call, handle(self.charger, call.payload, at))
+            case Durable():
+                try:
+                    self._durable.put_nowait((route, call, at))
+                except asyncio.QueueFull:
+                    self.charger.refuse("too-many-transactions", call.action)
+                    await self._error(call, "InternalError", "too many transaction messages wait for an answer")
+            case None:
+                known = call.action in OUTGOING or call.action in OTHER_PROFILES
+                self.charger.refuse("unsupported-action" if known else "unknown-action", call.action)
+                code = "NotSupported" if known else "NotImplemented"
+                await self._error(call, code, "this central system does not answer that action")
+
+    async def _answer(self, call: Call, payload: Payload) -> None:
+        try:
+            check_result(call.action, payload)
+        except ProtocolError as exc:
+            logger.exception("answer broke its schema", extra={"action": call.action})
+            await self._error(call, "InternalError", str(exc))
+            return
+        await self._send(encode_result(call.unique_id, payload))
+        if call.action == "BootNotification":
+            self.charger.boot_answered.set()
+
+    async def _error(self, call: Call, code: str, description: str) -> None:
+        await self._send(encode_error(call.unique_id, code, description))
+
+    async def _refuse_frame(self, error: FrameError) -> None:
+        self.charger.refuse(error.cause, error.detail)
+        if error.answers is not None:
+            self._calls.settle(error.answers, Errored("FormationViolation", error.detail))
+        elif error.reply_to is not None:
+            await self._send(encode_error(error.reply_to, "FormationViolation", error.detail))
+
+    async def _send(self, data: bytes) -> None:
+        await self._link.send(data, text=True)
+        self.charger.counters.frames_out += 1
+
+    async def _write_durable(self) -> None:
+        """Answer transaction messages, in order, once they are on disk."""
+        while True:
+            route, call, at = await self._durable.get()
+            try:
+                await self._answer(call, await route.handle(self.charger, call.payload, at))
+            except StorageError as exc:
+                # No CALLRESULT: the charger keeps the fact and says it again.
+                self.charger.refuse("storage", str(exc))
+                await self._error_quietly(call)
+            except ConnectionClosed:
+                continue  # the fact is on disk; the charger says it again over its next link
+
+    async def _error_quietly(self, call: Call) -> None:
+        try:
+            await self._error(call, "InternalError", "could not be stored; please send it again")
+        except ConnectionClosed:
+            return
+
+    async def _commission(self) -> None:
+        """Run the boot order after the first BootNotification, and again after every later one."""
+        await await_boot(self.charger, self._calls)
+        while True:
+            self.charger.boot_answered.clear()
+            self.charger.commissioned.clear()
+            await Commissioning(self.charger, self._calls).run()
+            self.charger.commissioned.set()
+            await self.charger.boot_answered.wait()
+
+    async def _watch(self) -> None:
+        """Cut a link that gives no sign of life."""
+        settings = self.charger.settings
+        while True:
+            await asyncio.sleep(settings.ping_interval_s)
+            if not await self.alive(settings.ping_timeout_s):
+                self.ask_cut(CLOSE_SILENT, "no sign of life")
+                return
+
+    async def _close(self) -> None:
+        await self._cut.wait()
+        await self._link.close(*self._cut_as)
+
+    def _on_silence(self, calls_in_a_row: int) -> None:
+        if calls_in_a_row >= self.charger.settings.silent_calls_before_close:
+            self.charger.refuse("silent", f"{calls_in_a_row} calls in a row were not answered")
+            self.ask_cut(CLOSE_SILENT, "calls are not answered")
+
+
+def _words(closed: ConnectionClosed) -> str:
+    """Why a link ended, in words."""
+    frame = closed.rcvd or closed.sent
+    return "link broke" if frame is None else f"closed {frame.code} {frame.reason}".rstrip()

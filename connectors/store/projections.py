@@ -1,0 +1,142 @@
+"""What an event changes in the tables a restart reads, beside its own row in the journal."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import zlib
+from collections.abc import Sequence
+
+from connectors.store.codec import encode_event
+from connectors.store.schema import microseconds
+from twin_core.errors import StorageError
+from twin_core.models.events import (
+    ChargerAdopted,
+    ConnectorMetered,
+    Event,
+    FallbackConfirmed,
+    FallbackRefused,
+    GrantAnswered,
+    InputRefused,
+    LimitChanged,
+    NodeMetered,
+    PlanAdopted,
+    RequestAnnounced,
+    TransactionStopped,
+)
+from twin_core.models.grant import GrantOutcome
+
+logger = logging.getLogger(__name__)
+
+_PACK_ABOVE_BYTES = 2048
+"""Longer rows (plans) are compressed; a plan shrinks to about a third."""
+
+_EXPENDABLE = (InputRefused, ConnectorMetered, NodeMetered, PlanAdopted)
+"""Newer ones of these make older ones worthless, so they go first when there is no room."""
+
+
+def is_vital(event: Event) -> bool:
+    """Whether an event may be lost only when nothing else is left to lose."""
+    return not isinstance(event, _EXPENDABLE)
+
+
+def write_events(connection: sqlite3.Connection, run: int, events: Sequence[Event]) -> None:
+    """Append events to the journal and bring the tables for a restart up to date.
+
+    An event that cannot be encoded is left out with an error in the log: it must not keep the others from the disk.
+    """
+    rows = []
+    for event in events:
+        try:
+            body = encode_event(event)
+        except StorageError as error:
+            logger.error("event_not_written", extra={"kind": type(event).__name__, "cause": str(error)})  # noqa: TRY400
+            continue
+        packed = len(body) > _PACK_ABOVE_BYTES
+        stored = zlib.compress(body, 1) if packed else body
+        rows.append((run, microseconds(event.at.utc), type(event).__name__, int(packed), stored))
+        _project(connection, event, body)
+    connection.executemany("INSERT INTO events (run, utc_us, kind, packed, body) VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
+    match event:
+        case ConnectorMetered():
+            _note_register(connection, event)
+        case GrantAnswered():
+            _note_answer(connection, event)
+        case FallbackConfirmed():
+            connection.execute(
+                "INSERT OR REPLACE INTO fallbacks (charger, connector, fallback_a) VALUES (?, ?, ?)",
+                (event.connector_id.charger, event.connector_id.number, event.fallback_a),
+            )
+        case FallbackRefused():
+            connection.execute(
+                "DELETE FROM fallbacks WHERE charger = ? AND connector = ?",
+                (event.connector_id.charger, event.connector_id.number),
+            )
+        case LimitChanged():
+            _keep_latest(connection, "limit", event.node_id, event, body)
+        case ChargerAdopted():
+            _keep_latest(connection, "adopted", event.charger.id, event, body)
+        case RequestAnnounced():
+            if event.connector_id is not None:
+                _keep_latest(connection, "request", f"connector {event.connector_id}", event, body)
+            elif event.id_tag is not None:
+                _keep_latest(connection, "request", f"tag {event.id_tag}", event, body)
+        case TransactionStopped():
+            _forget_requests(connection, event)
+        case _:
+            pass
+
+
+def _note_register(connection: sqlite3.Connection, event: ConnectorMetered) -> None:
+    """Energy and state of charge of the session under way, for a restart to go on from."""
+    if event.transaction_id is None or (event.reading.energy_kwh is None and event.reading.soc is None):
+        return
+    connection.execute(
+        "UPDATE transactions SET register_kwh = coalesce(?, register_kwh), soc = coalesce(?, soc), metered_us = ?"
+        " WHERE id = ? AND charger = ?",
+        (
+            event.reading.energy_kwh,
+            event.reading.soc,
+            microseconds(event.at.utc),
+            event.transaction_id,
+            event.connector_id.charger,
+        ),
+    )
+
+
+def _note_answer(connection: sqlite3.Connection, event: GrantAnswered) -> None:
+    """An accepted grant ends the older ones, a rejected one itself; one that never left was never in force."""
+    key = (event.connector_id.charger, event.connector_id.number, event.seq)
+    where = "WHERE live = 1 AND charger = ? AND connector = ?"
+    match event.outcome:
+        case GrantOutcome.ACCEPTED:
+            connection.execute(
+                f"UPDATE grants SET superseded_s = ? {where} AND (seq < ? OR restored = 1) AND superseded_s IS NULL",
+                (event.at.monotonic_s, *key),
+            )
+        case GrantOutcome.REJECTED:
+            connection.execute(
+                f"UPDATE grants SET superseded_s = ? {where} AND seq = ? AND restored = 0",
+                (event.at.monotonic_s, *key),
+            )
+        case GrantOutcome.UNSENT:
+            connection.execute(f"UPDATE grants SET live = 0 {where} AND seq = ? AND restored = 0", key)
+        case GrantOutcome.FAILED | GrantOutcome.TIMED_OUT | GrantOutcome.OFFLINE:
+            pass  # it may be in force all the same
+
+
+def _keep_latest(connection: sqlite3.Connection, topic: str, name: str, event: Event, body: bytes) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO facts (topic, name, utc_us, body) VALUES (?, ?, ?, ?)",
+        (topic, name, microseconds(event.at.utc), body),
+    )
+
+
+def _forget_requests(connection: sqlite3.Connection, event: TransactionStopped) -> None:
+    """A request ends with the session it was for."""
+    row = connection.execute("SELECT id_tag FROM transactions WHERE id = ?", (event.transaction_id,)).fetchone()
+    names = [f"connector {event.connector_id}"] + ([f"tag {row[0]}"] if row else [])
+    connection.executemany("DELETE FROM facts WHERE topic = 'request' AND name = ?", [(name,) for name in names])

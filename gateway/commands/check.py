@@ -1,0 +1,118 @@
+"""`depot check`: what the gateway makes of a site file, and every fault that keeps it from running safely."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from connectors.mqtt.decoders import DECODERS
+from gateway.depot import runtime_settings, twin_settings
+from gateway.scenario_file import find_site, read_scenario
+from gateway.site_file import SiteFile, site_tree
+from twin_core.errors import ConfigurationError
+from twin_core.models.ids import NodeId
+from twin_core.models.site import Node, SiteTree
+from twin_core.planning.table import planner
+from twin_core.safety.commissioning import commissioning_faults
+
+SUMMARY = "print the effective configuration of a site, and every commissioning fault"
+DESCRIPTION = """\
+Reads a SITE.toml (or a scenario) the way `depot run` would, prints the installation it
+describes with every default filled in, and lists each fault that would keep it from being
+run safely. Exits 0 only when there is none.
+
+example
+  depot check my-depot.toml
+"""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("site", metavar="SITE.toml", help="a site file, or the name of a shipped scenario")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status: 0 without faults, 1 with."""
+    console = Console()
+    site, scenario = find_site(options.site)
+    tree = site_tree(site)
+    console.print(_tree(tree))
+    console.print(_settings(site))
+    faults = [str(fault) for fault in commissioning_faults(tree, twin_settings(site).envelope)]
+    faults += _wiring_faults(site)
+    if scenario is not None:
+        try:
+            read_scenario(options.site, scenario)
+        except ConfigurationError as error:
+            faults.append(str(error))
+    for fault in faults:
+        console.print(f"[bold red]fault[/] {fault}", highlight=False)
+    if not faults:
+        console.print(f"[green]no faults[/]: {len(tree.chargers)} chargers, {len(tree.connector_by_id)} connectors")
+    return 1 if faults else 0
+
+
+def _wiring_faults(site: SiteFile) -> list[str]:
+    """Names that lead nowhere: a planner or a meter decoder that does not exist, a password that is not set."""
+    faults = []
+    try:
+        planner(site.control.planner)
+    except ConfigurationError as error:
+        faults.append(f"control.planner: {error}")
+    for meter in site.meters:
+        if meter.decoder not in DECODERS:
+            faults.append(f"meters: decoder {meter.decoder!r} is not one of {', '.join(sorted(DECODERS))}")
+    if Path(site.data_dir).is_file():
+        faults.append(f"data_dir: {site.data_dir} is a file: name a folder")
+    return faults
+
+
+def _tree(tree: SiteTree) -> Tree:
+    """The installation, node by node."""
+    branches: dict[NodeId, Tree] = {}
+    root = Tree(_node_label(tree.root), guide_style="dim")
+    branches[tree.root.id] = root
+    for node in tree.nodes[1:]:
+        assert node.parent is not None
+        branches[node.id] = branches[node.parent].add(_node_label(node))
+    for charger in tree.chargers:
+        for connector in charger.connectors:
+            wiring = "-".join(phase.name for phase in connector.phases)
+            known = "" if connector.rotation_known else " (rotation unknown: counts on every phase)"
+            branches[NodeId(charger.id)].add(
+                f"{connector.id}  max {connector.hardware_max_a:g} A, fallback {connector.fallback_a:g} A, {wiring}{known}"
+            )
+    return root
+
+
+def _node_label(node: Node) -> str:
+    limits = [
+        f"{node.limit_a:g} A/phase" if node.limit_a is not None else "",
+        f"{node.limit_kw:g} kW" if node.limit_kw is not None else "",
+        f"base load ≤ {node.base_load_worst_a:g} A" if node.base_load_worst_a else "",
+        "metered" if node.metered else "",
+    ]
+    return f"[bold]{node.id}[/] {node.kind}  {', '.join(text for text in limits if text) or 'no limit of its own'}"
+
+
+def _settings(site: SiteFile) -> Table:
+    """Every setting with its effective value."""
+    table = Table("setting", "value", box=None, pad_edge=False)
+    rhythms = runtime_settings(site)
+    table.add_row("name, time zone", f"{site.name}, {site.timezone}")
+    table.add_row("unknown charge points", "adopted on conservative defaults" if site.adopt_unknown else "refused")
+    for name, value in site.control:
+        table.add_row(f"control.{name}", str(value))
+    table.add_row("control cycle", f"every {rhythms.tick_s:g} s, plans every {rhythms.plan_every_s:g} s")
+    table.add_row("OCPP", f"ws://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
+    mqtt = site.mqtt
+    table.add_row("MQTT", "none" if mqtt is None else f"{mqtt.host}:{mqtt.port}, {len(site.meters)} meter(s)")
+    table.add_row(
+        "InfluxDB", "none: local history" if site.influx is None else f"{site.influx.url} → {site.influx.bucket}"
+    )
+    table.add_row("panel", "none" if site.panel is None else f"http://{site.panel.host}:{site.panel.port}")
+    return table

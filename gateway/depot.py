@@ -1,0 +1,265 @@
+"""The gateway of one depot: everything wired together, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from connectors.influx.settings import InfluxSettings
+from connectors.influx.sink import InfluxSink
+from connectors.mqtt.client import MqttLink, MqttSettings
+from connectors.mqtt.meters import MeterBinding
+from connectors.ocpp.central_system import CentralSystem
+from connectors.ocpp.settings import CentralSystemSettings
+from connectors.store.database import Store
+from connectors.store.history import HistorySink
+from connectors.store.recovery import recover
+from gateway.directory import SiteDirectory
+from gateway.loop_lag import LoopLag
+from gateway.planner_process import PlannerProcess
+from gateway.report import EnvelopeWatch
+from gateway.site_file import SiteFile, fleet, secret, site_tree, tariff
+from gateway.telemetry import Telemetry
+from panel.feed import PanelFeed
+from panel.server import PanelServer, create_app
+from panel.view import view
+from twin_core.cycle import CycleReport, Twin, TwinSettings
+from twin_core.errors import ConfigurationError, StorageError
+from twin_core.estimation import EstimationSettings
+from twin_core.models.events import TariffChanged
+from twin_core.models.ids import NodeId
+from twin_core.models.quantities import Phase
+from twin_core.ports import Clock, PlanSolver, TelemetrySink
+from twin_core.problem import PlanningSettings
+from twin_core.runtime import Runtime, RuntimeSettings
+from twin_core.safety.commissioning import commissioning_faults
+from twin_core.safety.envelope import EnvelopeParameters
+
+logger = logging.getLogger(__name__)
+
+PANEL_EVERY_WALL_S = 1.0
+FASTEST_ANSWER_WALL_S = 0.5
+HOUSEKEEPING_S = 3600.0
+TARIFF_AHEAD = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class DepotOptions:
+    """How a gateway runs, beside what its site file says.
+
+    Attributes:
+        speed: how much faster than the wall the loop's clock runs.
+        threaded: False does all disk work on the loop itself, for virtual time.
+        solver: makes the planner; None for a worker process with a deadline.
+    """
+
+    speed: float = 1.0
+    threaded: bool = True
+    solver: Callable[[str], PlanSolver] | None = None
+
+
+class Depot:
+    """One depot's gateway. `async with Depot(...) as depot: await depot.run()`.
+
+    Raises:
+        ConfigurationError: on construction, when the site cannot be run safely as written.
+    """
+
+    def __init__(self, site: SiteFile, *, clock: Clock, options: DepotOptions | None = None) -> None:
+        self.site = site
+        self.tree = site_tree(site)
+        self.options = options or DepotOptions()
+        self.settings = twin_settings(site)
+        self.lag = LoopLag(self.options.speed)
+        self.watch = EnvelopeWatch()
+        self.feed = PanelFeed()
+        self.directory = SiteDirectory(site, self.tree)
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        faults = commissioning_faults(self.tree, self.settings.envelope)
+        if faults:
+            raise ConfigurationError(
+                "\n".join(["this site cannot be run safely:", *(f"  {fault}" for fault in faults)])
+            )
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            data = self.site.data_dir
+            data.mkdir(parents=True, exist_ok=True)
+            self.store = await stack.enter_async_context(
+                Store(data / "journal.db", clock=self._clock, threaded=self.options.threaded)
+            )
+            self.sinks = await self._open_sinks(stack, data)
+            self.solver = await self._open_solver(stack)
+            self.runtime = Runtime(
+                self._new_twin(),
+                clock=self._clock,
+                journal=self.store,
+                solver=self.solver,
+                settings=runtime_settings(self.site),
+                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s())],
+            )
+            self.runtime.take_in((await recover(self.store, self._clock.now())).events())
+            self.central = await stack.enter_async_context(self._new_central_system())
+            self.mqtt = self._new_mqtt_link()
+            self.panel = await self._open_panel(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.runtime.run(self.central), name="runtime")
+            tasks.create_task(self.lag.run(), name="loop lag")
+            tasks.create_task(self._keep_house(), name="housekeeping")
+            if self.mqtt is not None:
+                tasks.create_task(self.mqtt.run(), name="mqtt")
+
+    def _new_twin(self) -> Twin:
+        now = self._clock.now().utc
+        return Twin(self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings)
+
+    async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
+        history = HistorySink(data / "history.db", threaded=self.options.threaded)
+        self.history = await stack.enter_async_context(history)
+        sinks: list[TelemetrySink] = [self.history]
+        self.influx: InfluxSink | None = None
+        influx = self.site.influx
+        if influx is not None:
+            settings = InfluxSettings(
+                url=influx.url,
+                org=influx.org,
+                bucket=influx.bucket,
+                token=secret(influx.token_env, "InfluxDB token") or "",  # type: ignore[arg-type]
+                spool_dir=data / "spool",
+                quota_bytes=int(influx.spool_mb * 2**20),
+                speed=self.options.speed,
+                threaded=self.options.threaded,
+            )
+            self.influx = await stack.enter_async_context(InfluxSink(settings, clock=self._clock))
+            sinks.append(self.influx)
+        return sinks
+
+    def _telemetry_every_s(self) -> float:
+        return 10.0 if self.site.influx is None else self.site.influx.every_s
+
+    async def _open_solver(self, stack: AsyncExitStack) -> PlanSolver:
+        control = self.site.control
+        if self.options.solver is not None:
+            return self.options.solver(control.planner)
+        worker = PlannerProcess(control.planner, deadline_s=control.plan_deadline_s, scale=self.options.speed)
+        solver = await stack.enter_async_context(worker)
+        await solver.ready()
+        return solver
+
+    def _new_central_system(self) -> CentralSystem:
+        ocpp, speed = self.site.ocpp, self.options.speed
+        settings = CentralSystemSettings(
+            host=ocpp.host,
+            port=ocpp.port,
+            heartbeat_s=int(ocpp.heartbeat_s),
+            # Computing does not scale with the clock: at 60 times the tempo, a stall of a tenth of a second on the
+            # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
+            call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
+            ping_interval_s=10.0 * speed,
+            ping_timeout_s=5.0 * speed,
+            open_timeout_s=5.0 * speed,
+            close_timeout_s=1.0 * speed,
+            duplicate_ping_s=2.0 * speed,
+            sample_interval_s=int(self.site.control.sample_interval_s),
+        )
+        return CentralSystem(
+            settings, clock=self._clock, sink=self.runtime, ledger=self.store, directory=self.directory
+        )
+
+    def _new_mqtt_link(self) -> MqttLink | None:
+        mqtt = self.site.mqtt
+        if mqtt is None:
+            return None
+        password = secret(mqtt.password_env, "MQTT password")
+        settings = MqttSettings(
+            host=mqtt.host,
+            port=mqtt.port,
+            username=mqtt.username,
+            password=password,
+            tls=mqtt.tls,
+            ca_file=mqtt.ca_file,
+            site=self.site.name,
+        )
+        bindings = [
+            MeterBinding(
+                node_id=NodeId(meter.node),
+                topic=meter.topic,
+                decoder=meter.decoder,
+                options=meter.options,
+                phases=tuple(Phase[name] for name in meter.phases),
+                stale_after_s=meter.stale_after_s,
+            )
+            for meter in self.site.meters
+        ]
+        return MqttLink(settings, clock=self._clock, sink=self.runtime, bindings=bindings)
+
+    async def _open_panel(self, stack: AsyncExitStack) -> PanelServer | None:
+        panel = self.site.panel
+        if panel is None:
+            return None
+        app = create_app(self.feed, self.history)
+        server = await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
+        self.runtime.observe_with(_PanelObserver(self.feed, PANEL_EVERY_WALL_S * self.options.speed))
+        return server
+
+    async def _keep_house(self) -> None:
+        """Once an hour: remove what is older than is kept, and lay out prices before they run out."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now = self._clock.now()
+            if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
+                self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))
+            try:
+                await self.store.retain()
+                await self.history.retain()
+            except StorageError as error:
+                logger.error("old records could not be removed", extra={"detail": str(error)})
+
+
+class _PanelObserver:
+    """Shows the panel the twin about once a second of the wall, and only when a cycle ran (CycleObserver)."""
+
+    def __init__(self, feed: PanelFeed, every_s: float) -> None:
+        self._feed = feed
+        self._every_s = every_s
+        self._due_s = float("-inf")
+
+    def on_cycle(self, report: CycleReport) -> None:
+        now_s = report.snapshot.now.monotonic_s
+        if now_s >= self._due_s:
+            self._due_s = now_s + self._every_s
+            self._feed.publish(view(report))
+
+
+def twin_settings(site: SiteFile) -> TwinSettings:
+    """What the site file says of the twin."""
+    control = site.control
+    return TwinSettings(
+        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a),
+        estimation=EstimationSettings(
+            meter_stale_s=min((meter.stale_after_s for meter in site.meters), default=15.0),
+            assumed_energy_kwh=control.assumed_energy_kwh,
+            assumed_stay_h=control.assumed_stay_h,
+        ),
+        planning=PlanningSettings(step_min=control.step_min, horizon_h=control.horizon_h),
+    )
+
+
+def runtime_settings(site: SiteFile) -> RuntimeSettings:
+    """What the site file says of the rhythms of control."""
+    return RuntimeSettings(tick_s=site.control.tick_s, plan_every_s=site.control.plan_every_s)

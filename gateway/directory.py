@@ -1,0 +1,54 @@
+"""Which charge points may connect, with what password, and whose tag may charge: read from the site file."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from gateway.site_file import SiteFile, adopted_charger, secret
+from twin_core.models.charger import ChargerSpec
+from twin_core.models.ids import ChargerId, IdTag
+from twin_core.models.site import SiteTree
+
+
+class SiteDirectory:
+    """The site file as a ChargerDirectory.
+
+    Unknown charge points are refused, or taken in on conservative defaults where the site says `adopt_unknown = true`.
+
+    Attributes:
+        adopted: charge points taken in so far.
+
+    Raises:
+        ConfigurationError: a password's environment variable is not set.
+    """
+
+    def __init__(self, site: SiteFile, tree: SiteTree) -> None:
+        self._known = dict(tree.charger_by_id)
+        self._adopts = site.adopt_unknown
+        self._fallback_a = site.fallback_a
+        self._tags = None if site.ocpp.id_tags is None else frozenset(site.ocpp.id_tags)
+        self._adopt_password = secret(site.adopt_password_env, "password of adopted charge points")
+        self._passwords: dict[ChargerId, SecretStr] = {}
+        for charger in site.chargers:
+            password = secret(charger.password_env, f"password of {charger.id}")
+            if password is not None:
+                self._passwords[ChargerId(charger.id)] = password
+        self.adopted: dict[ChargerId, ChargerSpec] = {}
+
+    def find(self, charger: ChargerId) -> ChargerSpec | None:
+        """The charger as installed, or as adopted; None to refuse it."""
+        known = self._known.get(charger) or self.adopted.get(charger)
+        if known is None and self._adopts:
+            known = self.adopted[charger] = adopted_charger(charger, self._fallback_a)
+        return known
+
+    def password(self, charger: ChargerId) -> str | None:
+        """The password it must show; None when none is asked for."""
+        found = self._passwords.get(charger)
+        if found is None and charger not in self._known:
+            found = self._adopt_password
+        return None if found is None else found.get_secret_value()
+
+    def authorise(self, id_tag: IdTag) -> bool:
+        """Whether a tag may charge: any tag, unless the site lists them."""
+        return self._tags is None or id_tag in self._tags

@@ -1,0 +1,89 @@
+"""Replay: the journal's facts into a fresh twin, and its grants compared with the ones that were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from connectors.store.journal_reader import list_runs, read_events, read_grants
+from gateway.depot import twin_settings
+from gateway.site_file import SiteFile, fleet, read_site, site_tree, tariff
+from twin_core.cycle import Twin
+from twin_core.errors import ConfigurationError
+from twin_core.models.events import Event, Ticked
+from twin_core.models.grant import Grant
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay came to.
+
+    Attributes:
+        differing: grants that the replay made otherwise than the run did, at most twenty of them, in words.
+        differences: how many there are.
+    """
+
+    run: int
+    begun: datetime
+    events: int = 0
+    ticks: int = 0
+    grants: int = 0
+    differences: int = 0
+    differing: list[str] = field(default_factory=list)
+    twin: Twin | None = None
+    last: Event | None = None
+
+
+def replay(journal: Path, site_path: Path | None = None, run: int | None = None) -> Replayed:
+    """Replay one run of a journal, the last one unless told otherwise.
+
+    Raises:
+        ConfigurationError: the run or the site file is not there.
+        StorageError: the journal cannot be read.
+    """
+    runs = {known.number: known for known in list_runs(journal)}
+    number = max(runs, default=0) if run is None else run
+    if number not in runs:
+        raise ConfigurationError(f"{journal}: has no run {number}; there are {', '.join(map(str, runs)) or 'none'}")
+    site, _ = read_site(site_path or journal.parent / "site.toml")
+    result = Replayed(number, runs[number].started)
+    sent = iter(read_grants(journal, run=number))
+    for event in read_events(journal, run=number):
+        result.events += 1
+        result.last = event
+        if result.twin is None:
+            result.twin = _fresh_twin(site, runs[number].started)
+        if isinstance(event, Ticked):
+            result.ticks += 1
+            _compare(result, result.twin.tick(event.at).decision.grants, sent)
+        else:
+            result.twin.receive(event)
+    return result
+
+
+def _fresh_twin(site: SiteFile, since: datetime) -> Twin:
+    return Twin(
+        site_tree(site), since=since, tariff=tariff(site, since), fleet=fleet(site), settings=twin_settings(site)
+    )
+
+
+def _compare(result: Replayed, made: tuple[Grant, ...], sent: Iterator[Grant]) -> None:
+    for grant in made:
+        result.grants += 1
+        original = next(sent, None)
+        if original is None or (original.connector_id, original.seq, original.limit_a) != (
+            grant.connector_id,
+            grant.seq,
+            grant.limit_a,
+        ):
+            result.differences += 1
+            if len(result.differing) < 20:
+                result.differing.append(
+                    f"at {grant.issued.utc:%H:%M:%S}: made {_short(grant)}, sent {_short(original)}"
+                )
+
+
+def _short(grant: Grant | None) -> str:
+    return "nothing" if grant is None else f"{grant.connector_id} #{grant.seq} {grant.limit_a:g} A"

@@ -1,0 +1,89 @@
+"""What a run came to: the numbers a demo is judged by, as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.loop_lag import LoopLag, percentile
+from twin_core.cycle import CycleReport
+from twin_core.runtime import Runtime
+
+
+@dataclass(slots=True)
+class EnvelopeWatch:
+    """How close the twin's own view came to the limits (CycleObserver).
+
+    Attributes:
+        violations: ticks at which a measured current lay above its node's limit.
+        min_margin_kw: least distance between measured power and a node's limit.
+        min_reserved_margin_a: least distance between the worst case and a limit, on any phase.
+        shedding_ticks: ticks at which the worst case exceeded a limit and nothing was raised.
+    """
+
+    violations: int = 0
+    min_margin_kw: float | None = None
+    min_reserved_margin_a: float | None = None
+    shedding_ticks: int = 0
+    ticks: int = 0
+
+    def on_cycle(self, report: CycleReport) -> None:
+        """Take one tick into account."""
+        self.ticks += 1
+        self.shedding_ticks += report.decision.shedding
+        for margin in report.decision.margins.values():
+            if margin.margin_a is not None and not report.decision.shedding:
+                self.min_reserved_margin_a = _least(self.min_reserved_margin_a, margin.margin_a)
+        for view in report.snapshot.nodes.values():
+            limit_a = view.node.limit_a
+            if view.metered_a is None or limit_a is None:
+                continue
+            self.violations += max(view.metered_a) > limit_a
+            self.min_margin_kw = _least(self.min_margin_kw, (limit_a - max(view.metered_a)) * 3 * 0.23)
+
+
+def _least(known: float | None, value: float) -> float:
+    return value if known is None else min(known, value)
+
+
+def run_report(runtime: Runtime, report: CycleReport, lag: LoopLag, watch: EnvelopeWatch) -> dict[str, Any]:
+    """The gateway's own part of a run's report."""
+    tally, setpoints = report.snapshot.tally, report.setpoints
+    solve_ms = [seconds * 1000.0 for seconds in runtime.plan_times_s]
+    return {
+        "sessions": {"started": tally.sessions_started, "completed": tally.sessions_completed},
+        "energy": {
+            "requested_kwh": round(tally.requested_kwh, 3),
+            "delivered_kwh": round(tally.delivered_kwh, 3),
+            "unserved_kwh": round(tally.unserved_kwh, 3),
+        },
+        "cost_eur": round(tally.cost_eur, 4),
+        "envelope": {
+            "violations": watch.violations,
+            "min_margin_kw": _rounded(watch.min_margin_kw),
+            "min_reserved_margin_a": _rounded(watch.min_reserved_margin_a),
+            "shedding_ticks": watch.shedding_ticks,
+            "ticks": watch.ticks,
+        },
+        "setpoints": {
+            "sent": setpoints.sent,
+            "accepted": setpoints.accepted,
+            "rejected": setpoints.rejected,
+            "unanswered": setpoints.unanswered,
+            "obeyed": setpoints.obeyed,
+            "limited_by_car": setpoints.limited_by_car,
+            "not_obeyed": setpoints.not_obeyed,
+        },
+        "plans": {
+            "count": runtime.plans,
+            "fallbacks": runtime.fallbacks,
+            "p50_ms": round(percentile(solve_ms, 0.50), 2),
+            "p99_ms": round(percentile(solve_ms, 0.99), 2),
+        },
+        "loop_lag_ms": {"p99": round(lag.percentile(0.99), 2), "max": round(lag.maximum(), 2)},
+        "refused": tally.refused,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,368 @@
+"""SITE.toml: what an operator writes down about a depot, checked field by field, and what the twin makes of it.
+
+A scenario file is a site file with one table more, `[scenario]`, which only the simulators read.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from twin_core.errors import ConfigurationError, ProtocolError
+from twin_core.models.charger import ChargerSpec, ConnectorSpec
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, charger_id
+from twin_core.models.quantities import ALL_PHASES, Phase
+from twin_core.models.session import Vehicle
+from twin_core.models.site import Node, NodeKind, SiteTree
+from twin_core.models.tariff import Tariff, flat_tariff
+
+TARIFF_DAYS = 14
+"""Days of prices laid out ahead from a daily pattern; the gateway lays out more before they run out."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PhaseName = Literal["L1", "L2", "L3"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GridTable(_Table):
+    """`[grid]`: the connection to the public grid, the root of the tree."""
+
+    id: str = "grid"
+    limit_a: Positive
+    limit_kw: Positive | None = None
+    base_load_worst_a: NotNegative = 0.0
+    metered: bool = False
+
+
+class NodeTable(_Table):
+    """`[[nodes]]`: a transformer or feeder below the grid connection."""
+
+    id: str
+    kind: Literal["transformer", "feeder"] = "feeder"
+    parent: str | None = None
+    limit_a: Positive | None = None
+    limit_kw: Positive | None = None
+    base_load_worst_a: NotNegative = 0.0
+    metered: bool = False
+
+
+class ChargerTable(_Table):
+    """`[[chargers]]`: a charge point and its connectors, all wired alike."""
+
+    id: str
+    parent: str | None = None
+    connectors: Annotated[int, Field(ge=1, le=64)] = 1
+    hardware_max_a: Positive = 32.0
+    supply_max_a: Positive | None = None
+    phases: tuple[PhaseName, ...] = ("L1", "L2", "L3")
+    rotation_known: bool = True
+    fallback_a: NotNegative | None = None
+    assumed_a: NotNegative | None = None
+    password_env: str | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _identity_is_allowed(cls, value: str) -> str:
+        try:
+            return charger_id(value)
+        except ProtocolError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("phases")
+    @classmethod
+    def _phases_are_distinct(cls, value: tuple[PhaseName, ...]) -> tuple[PhaseName, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name one to three different phases, in the order the charger's L1, L2, L3 are wired to")
+        return value
+
+
+class MeterTable(_Table):
+    """`[[meters]]`: an MQTT meter that measures the whole current through a node."""
+
+    node: str
+    topic: str
+    decoder: str = "shelly_em"
+    phases: tuple[PhaseName, ...] = ("L1", "L2", "L3")
+    options: dict[str, Any] = Field(default_factory=dict)
+    stale_after_s: Positive = 15.0
+
+
+class TariffTable(_Table):
+    """`[tariff]`: prices by local time of day."""
+
+    kind: Literal["steps", "flat"] = "flat"
+    price_eur_per_kwh: dict[str, float] | float = 0.25
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> TariffTable:
+        if (self.kind == "flat") != isinstance(self.price_eur_per_kwh, float):
+            raise ValueError(
+                'kind "flat" takes one price, kind "steps" a table such as {"00:00" = 0.18, "16:00" = 0.34}'
+            )
+        if isinstance(self.price_eur_per_kwh, dict):
+            if not self.price_eur_per_kwh:
+                raise ValueError("give at least one price")
+            for text in self.price_eur_per_kwh:
+                time.fromisoformat(text)
+        return self
+
+
+class VehicleTable(_Table):
+    """`[[fleet]]`: a vehicle known by the tag its driver shows."""
+
+    id_tag: Annotated[str, Field(min_length=1, max_length=20)]
+    battery_kwh: Positive | None = None
+    n_phases: Literal[1, 2, 3] = 3
+    max_current_a: Positive = 32.0
+    taper_soc: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
+class ControlTable(_Table):
+    """`[control]`: rhythms, planner and lease."""
+
+    planner: str = "power_allocation"
+    plan_every_s: Positive = 60.0
+    plan_deadline_s: Positive = 5.0
+    step_min: Positive = 5.0
+    horizon_h: Positive = 8.0
+    tick_s: Positive = 2.0
+    lease_s: Positive = 120.0
+    margin_a: NotNegative = 0.0
+    sample_interval_s: Positive = 5.0
+    assumed_energy_kwh: Positive = 30.0
+    assumed_stay_h: Positive = 8.0
+
+
+class OcppTable(_Table):
+    """`[ocpp]`: where charge points connect, and who may charge."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9000
+    heartbeat_s: Positive = 60.0
+    call_timeout_s: Positive = 10.0
+    id_tags: tuple[str, ...] | None = None
+
+
+class MqttTable(_Table):
+    """`[mqtt]`: the broker that meters and drivers' requests come over."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 1883
+    username: str | None = None
+    password_env: str | None = None
+    ca_file: Path | None = None
+    tls: bool = False
+
+
+class InfluxTable(_Table):
+    """`[influx]`: where telemetry is written; left out, a local history serves the panel."""
+
+    url: str
+    org: str = "depot"
+    bucket: str = "depot"
+    token_env: str = "DEPOT_INFLUX_TOKEN"  # the variable's name, not a secret
+    spool_mb: Positive = 512.0
+    every_s: Positive = 10.0
+
+
+class PanelTable(_Table):
+    """`[panel]`: the operator's page."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+
+
+class SiteFile(_Table):
+    """The whole file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,48}$")]
+    timezone: str = "UTC"
+    adopt_unknown: bool = False
+    adopt_password_env: str | None = None
+    fallback_a: NotNegative = 0.0
+    data_dir: Path = Path("data")
+    grid: GridTable
+    nodes: tuple[NodeTable, ...] = ()
+    chargers: tuple[ChargerTable, ...] = ()
+    meters: tuple[MeterTable, ...] = ()
+    tariff: TariffTable = TariffTable()
+    fleet: tuple[VehicleTable, ...] = ()
+    control: ControlTable = ControlTable()
+    ocpp: OcppTable = OcppTable()
+    mqtt: MqttTable | None = None
+    influx: InfluxTable | None = None
+    panel: PanelTable | None = PanelTable()
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is no IANA time zone, write one such as Europe/Amsterdam") from None
+        return value
+
+    @model_validator(mode="after")
+    def _meters_measure_nodes(self) -> SiteFile:
+        known = {self.grid.id, *(node.id for node in self.nodes)}
+        for meter in self.meters:
+            if meter.node not in known:
+                raise ValueError(f"meters: node {meter.node!r} is not one of {', '.join(sorted(known))}")
+        if self.meters and self.mqtt is None:
+            raise ValueError("meters need a broker: add an [mqtt] table with host and port")
+        return self
+
+    def zone(self) -> ZoneInfo:
+        """Local time of the depot."""
+        return ZoneInfo(self.timezone)
+
+
+def read_site(path: Path) -> tuple[SiteFile, dict[str, Any] | None]:
+    """A site file and, where it has one, its `[scenario]` table as read.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is no TOML, or a field cannot work; every fault is named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give the path of a SITE.toml") from error
+    return parse_site(text, str(path))
+
+
+def parse_site(text: str, name: str) -> tuple[SiteFile, dict[str, Any] | None]:
+    """As `read_site`, from text; `name` stands in the errors."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name}: not valid TOML: {error}") from error
+    scenario = tables.pop("scenario", None)
+    try:
+        return SiteFile.model_validate(tables), scenario
+    except ValidationError as error:
+        raise ConfigurationError(describe(name, error)) from error
+
+
+def describe(name: str, error: ValidationError) -> str:
+    """Every fault of a validation, one a line: where, what, and the value that was given."""
+    lines = [f"{name}: {error.error_count()} fault(s)"]
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"]) or "the file"
+        given = fault["input"]
+        shown = "" if isinstance(given, dict | list) else f" (given: {str(given)[:60]!r})"
+        lines.append(f"  {where}: {fault['msg'].removeprefix('Value error, ')}{shown}")
+    return "\n".join(lines)
+
+
+def site_tree(site: SiteFile) -> SiteTree:
+    """The installation as the twin knows it.
+
+    Raises:
+        ConfigurationError: names clash or a parent is missing.
+    """
+    metered = {meter.node for meter in site.meters}
+    nodes = [_grid_node(site.grid, metered)]
+    nodes.extend(_inner_node(table, site.grid, metered) for table in site.nodes)
+    chargers = []
+    for charger in site.chargers:
+        spec = charger_spec(charger, site.fallback_a)
+        parent = NodeId(charger.parent or site.grid.id)
+        nodes.append(Node(NodeId(spec.id), NodeKind.CHARGER, parent, limit_a=spec.supply_max_a))
+        chargers.append(spec)
+    return SiteTree(site.name, tuple(nodes), tuple(chargers))
+
+
+def _grid_node(grid: GridTable, metered: set[str]) -> Node:
+    return Node(
+        NodeId(grid.id),
+        NodeKind.GRID,
+        None,
+        grid.limit_a,
+        grid.limit_kw,
+        grid.base_load_worst_a,
+        metered=grid.metered or grid.id in metered,
+    )
+
+
+def _inner_node(table: NodeTable, grid: GridTable, metered: set[str]) -> Node:
+    return Node(
+        NodeId(table.id),
+        NodeKind(table.kind),
+        NodeId(table.parent or grid.id),
+        table.limit_a,
+        table.limit_kw,
+        table.base_load_worst_a,
+        metered=table.metered or table.id in metered,
+    )
+
+
+def charger_spec(table: ChargerTable, site_fallback_a: float) -> ChargerSpec:
+    """A charger as the twin knows it."""
+    identity = ChargerId(table.id)
+    fallback = site_fallback_a if table.fallback_a is None else table.fallback_a
+    connectors = tuple(
+        ConnectorSpec(
+            id=ConnectorId(identity, number),
+            hardware_max_a=table.hardware_max_a,
+            fallback_a=fallback,
+            assumed_a=table.assumed_a,
+            phases=tuple(Phase[name] for name in table.phases),
+            rotation_known=table.rotation_known,
+        )
+        for number in range(1, table.connectors + 1)
+    )
+    return ChargerSpec(identity, connectors, table.supply_max_a or table.hardware_max_a * table.connectors)
+
+
+def adopted_charger(identity: ChargerId, fallback_a: float) -> ChargerSpec:
+    """Conservative defaults for a charge point that no site file names: one connector, wiring unknown."""
+    connector = ConnectorSpec(ConnectorId(identity, 1), fallback_a=fallback_a, phases=ALL_PHASES, rotation_known=False)
+    return ChargerSpec(identity, (connector,), adopted=True)
+
+
+def fleet(site: SiteFile) -> dict[IdTag, Vehicle]:
+    """Vehicles by tag."""
+    return {
+        IdTag(v.id_tag): Vehicle(IdTag(v.id_tag), v.battery_kwh, v.n_phases, v.max_current_a, v.taper_soc)
+        for v in site.fleet
+    }
+
+
+def tariff(site: SiteFile, since: datetime, days: int = TARIFF_DAYS) -> Tariff:
+    """Prices laid out from the day of `since` on, in local time across daylight saving."""
+    table = site.tariff
+    if isinstance(table.price_eur_per_kwh, float):
+        return flat_tariff(table.price_eur_per_kwh, since)
+    steps = sorted((time.fromisoformat(text), price) for text, price in table.price_eur_per_kwh.items())
+    first = since.astimezone(site.zone()).date() - timedelta(days=1)
+    starts, prices = [], []
+    for day in range(days + 1):
+        for at, price in steps:
+            local = datetime.combine(first + timedelta(days=day), at, tzinfo=site.zone())
+            starts.append(local.astimezone(UTC))
+            prices.append(price)
+    return Tariff(tuple(starts), tuple(prices))
+
+
+def secret(variable: str | None, purpose: str) -> SecretStr | None:
+    """A secret from the environment.
+
+    Raises:
+        ConfigurationError: the variable is named but not set.
+    """
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigurationError(f"environment variable {variable} ({purpose}) is not set: export it before starting")
+    return SecretStr(value)

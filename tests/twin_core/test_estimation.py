@@ -1,0 +1,121 @@
+"""What is believed where nobody measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import EPOCH, instant
+from tests.sites import charger, connector_id, site
+from twin_core.estimation import EstimationSettings, base_loads, departure, estimated_soc, usable_current_a
+from twin_core.models import events as ev
+from twin_core.models.charger import ConnectorReading
+from twin_core.models.ids import IdTag, NodeId, SessionId, TransactionId
+from twin_core.models.session import ChargingRequest, Session, Vehicle
+from twin_core.models.tariff import flat_tariff
+from twin_core.state import TwinState, apply
+
+A, GRID = connector_id("A"), NodeId("grid")
+EXACT = EstimationSettings(base_tolerance=0.0, base_reserve_a=0.0)
+
+
+def depot(worst_a: float = 40.0) -> TwinState:
+    return TwinState(site(charger("A"), base_load_worst_a=worst_a, metered=True), flat_tariff(0.2, EPOCH))
+
+
+def grid_metered(at: float, amps: float) -> ev.NodeMetered:
+    return ev.NodeMetered(at=instant(at), node_id=GRID, current_a=(amps, amps, amps), power_kw=amps * 0.69)
+
+
+def car_metered(at: float, amps: float) -> ev.ConnectorMetered:
+    return ev.ConnectorMetered(at=instant(at), connector_id=A, reading=ConnectorReading(current_a=(amps, amps, amps)))
+
+
+def session(**changes: object) -> Session:
+    plain = Session(
+        SessionId("s"), A, TransactionId(1), IdTag("EV"), instant(), EPOCH, 0.0, Vehicle(IdTag("EV"), battery_kwh=50.0)
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def test_base_load_is_the_meter_less_what_the_chargers_report() -> None:
+    state = depot()
+    apply(state, car_metered(0, 16.0))
+    apply(state, grid_metered(1, 26.0))
+    load = base_loads(state, instant(2), EXACT)[GRID]
+    assert load.bound_a == pytest.approx((10.0, 10.0, 10.0))
+    assert load.trusted
+
+
+def test_a_car_that_stops_between_two_samples_never_hides_base_load() -> None:
+    """The meter already sees the car gone while the charger's last sample still shows it."""
+    state = depot()
+    apply(state, car_metered(0, 0.0))
+    apply(state, car_metered(5, 16.0))
+    apply(state, grid_metered(6, 10.0))
+    assert base_loads(state, instant(6), EXACT)[GRID].bound_a == pytest.approx((10.0, 10.0, 10.0))
+
+
+def test_a_stale_meter_gives_way_to_the_worst_case() -> None:
+    state = depot(worst_a=40.0)
+    apply(state, grid_metered(0, 10.0))
+    fresh, stale = (base_loads(state, instant(t), EXACT)[GRID] for t in (10, 16))
+    assert (fresh.bound_a[0], stale.bound_a[0]) == (10.0, 40.0)
+    assert not stale.trusted
+
+
+def test_a_meter_never_heard_counts_as_the_worst_case_not_as_zero() -> None:
+    assert base_loads(depot(worst_a=40.0), instant(), EXACT)[GRID].bound_a == (40.0, 40.0, 40.0)
+
+
+def test_a_meter_that_repeats_itself_while_cars_come_and_go_is_not_believed() -> None:
+    state = depot(worst_a=40.0)
+    for tick in range(40):
+        apply(state, car_metered(tick, 16.0 if tick > 10 else 0.0))
+        apply(state, grid_metered(tick, 12.0))
+    assert base_loads(state, instant(40), EXACT)[GRID].bound_a == (40.0, 40.0, 40.0)
+
+
+def test_export_counts_as_nothing() -> None:
+    state = depot()
+    apply(state, grid_metered(0, -30.0))
+    assert base_loads(state, instant(1), EXACT)[GRID].bound_a == (0.0, 0.0, 0.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 32), st.floats(0, 60)), min_size=1, max_size=30))
+def test_the_bound_never_lies_below_the_latest_estimate(samples: list[tuple[float, float]]) -> None:
+    state = depot()
+    for tick, (car_a, base_a) in enumerate(samples):
+        apply(state, car_metered(tick, car_a))
+        apply(state, grid_metered(tick, base_a + car_a))
+    load = base_loads(state, instant(len(samples) - 1), EXACT)[GRID]
+    assert load.bound_a[0] >= load.estimate_a[0] - 1e-9
+    assert load.bound_a[0] >= samples[-1][1] - 1e-9
+
+
+def test_state_of_charge_follows_delivered_energy_where_the_car_is_silent() -> None:
+    request = ChargingRequest(soc_at_arrival=0.4)
+    assert estimated_soc(session(request=request, soc=0.4, energy_kwh=25.0), EstimationSettings()) == pytest.approx(
+        0.86
+    )
+    assert estimated_soc(session(request=request, soc=0.7, energy_kwh=25.0), EstimationSettings()) == 0.7
+    assert estimated_soc(session(energy_kwh=25.0), EstimationSettings()) is None
+
+
+def test_near_full_a_battery_takes_less() -> None:
+    spec = charger("A").connectors[0]
+    full = usable_current_a(session(soc=0.5), spec, EstimationSettings())
+    tapering = usable_current_a(session(soc=0.9), spec, EstimationSettings())
+    assert (full, tapering) == (32.0, pytest.approx(16.0))
+
+
+def test_a_departure_nobody_announced_is_assumed_and_never_in_the_past() -> None:
+    late = instant(20 * 3600)
+    assert departure(session(), instant(), EXACT) == EPOCH + timedelta(hours=8)
+    assert departure(session(), late, EXACT) == late.utc + timedelta(hours=1)
+    gone = session(request=ChargingRequest(departure=EPOCH - timedelta(hours=1)))
+    assert departure(gone, instant(), EXACT) > EPOCH

@@ -1,0 +1,176 @@
+"""The twin as one thing: facts in, and at every tick a report with the grants to send.
+
+Pure: no socket, no clock, no waiting. The same facts at the same moments give the same grants, which is what makes a
+run replayable and a fork of the live twin possible.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from twin_core.dispatch import wishes
+from twin_core.estimation import EstimationSettings, bounds
+from twin_core.models import events as ev
+from twin_core.models.grant import GrantOutcome, Verdict
+from twin_core.models.ids import ConnectorId, IdTag
+from twin_core.models.plan import PlanningProblem
+from twin_core.models.quantities import Instant
+from twin_core.models.session import Session, Vehicle
+from twin_core.models.site import SiteTree
+from twin_core.models.tariff import Tariff, flat_tariff
+from twin_core.problem import PlanningSettings, planning_problem
+from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
+from twin_core.safety.monitor import MonitorParameters, ObedienceMonitor, Verification
+from twin_core.snapshot import Snapshot, take_snapshot
+from twin_core.state import TwinState, apply
+
+
+@dataclass(frozen=True, slots=True)
+class TwinSettings:
+    """Everything a twin is tuned with."""
+
+    envelope: EnvelopeParameters = EnvelopeParameters()
+    monitor: MonitorParameters = MonitorParameters()
+    estimation: EstimationSettings = EstimationSettings()
+    planning: PlanningSettings = PlanningSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointTally:
+    """What became of the grants so far."""
+
+    sent: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+    obeyed: int = 0
+    limited_by_car: int = 0
+    not_obeyed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What one tick saw and decided.
+
+    Attributes:
+        decision: the grants to send, and why each connector has what it has.
+        verdicts: the latest verdict on each connector's draw.
+        verifications: verdicts reached in this very tick.
+        distrusted: connectors counted at their hardware maximum because they did not obey.
+        ended: sessions that ended since the last tick.
+    """
+
+    snapshot: Snapshot
+    decision: Decision
+    verdicts: Mapping[ConnectorId, Verification]
+    verifications: tuple[Verification, ...]
+    distrusted: frozenset[ConnectorId]
+    ended: tuple[Session, ...]
+    setpoints: SetpointTally
+
+
+@dataclass(slots=True)
+class _Counts:
+    outcomes: Counter[GrantOutcome] = field(default_factory=Counter)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    sent: int = 0
+
+
+class Twin:
+    """The digital twin of one site."""
+
+    def __init__(
+        self,
+        site: SiteTree,
+        *,
+        since: datetime,
+        tariff: Tariff | None = None,
+        fleet: Mapping[IdTag, Vehicle] | None = None,
+        settings: TwinSettings | None = None,
+    ) -> None:
+        self.settings = settings or TwinSettings()
+        self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {})
+        self.envelope = Envelope(site, self.settings.envelope)
+        self.monitor = ObedienceMonitor(self.envelope, self.settings.monitor)
+        self._verdicts: dict[ConnectorId, Verification] = {}
+        self._car_limits_a: dict[ConnectorId, float] = {}
+        self._counts = _Counts()
+        self._sessions_reported = 0
+
+    def receive(self, event: ev.Event) -> None:
+        """Take in one fact."""
+        apply(self.state, event)
+        self.envelope.observe(event)
+        self.monitor.observe(event)
+        match event:
+            case ev.GrantSent():
+                self._counts.sent += 1
+            case ev.GrantAnswered():
+                self._counts.outcomes[event.outcome] += 1
+            case ev.TransactionStarted() | ev.TransactionStopped():
+                self._verdicts.pop(event.connector_id, None)
+                self._car_limits_a.pop(event.connector_id, None)
+            case _:
+                pass
+
+    def snapshot(self, now: Instant) -> Snapshot:
+        """The twin as it is now."""
+        return take_snapshot(self.state, now, self.settings.estimation)
+
+    def problem(self, now: Instant) -> PlanningProblem:
+        """What a planner is to solve now."""
+        snapshot = self.snapshot(now)
+        reserved = {
+            view.spec.id: self.envelope.worst_a(view.spec.id, now)
+            for view in snapshot.connectors
+            if view.session is None or not view.online or not self.envelope.is_trusted(view.spec.id)
+        }
+        return planning_problem(snapshot, reserved, self.settings.planning, self.settings.estimation)
+
+    def tick(self, now: Instant) -> CycleReport:
+        """Judge what was drawn, and decide what may be drawn from now on."""
+        verifications = self.monitor.review(now)
+        for verification in verifications:
+            self._learn(verification)
+        snapshot = self.snapshot(now)
+        asked = wishes(snapshot, self._car_limits_a, self.settings.estimation)
+        base = bounds({node_id: node.base for node_id, node in snapshot.nodes.items()})
+        decision = self.envelope.decide(asked, base, now)
+        return CycleReport(
+            snapshot=snapshot,
+            decision=decision,
+            verdicts=dict(self._verdicts),
+            verifications=verifications,
+            distrusted=self.monitor.distrusted,
+            ended=self._newly_ended(),
+            setpoints=self._tally(),
+        )
+
+    def _learn(self, verification: Verification) -> None:
+        self._verdicts[verification.connector_id] = verification
+        self._counts.verdicts[verification.verdict] += 1
+        if verification.verdict is Verdict.LIMITED_BY_CAR and verification.measured_a is not None:
+            self._car_limits_a[verification.connector_id] = verification.measured_a
+        elif verification.verdict is Verdict.OBEYED:
+            self._car_limits_a.pop(verification.connector_id, None)
+
+    def _newly_ended(self) -> tuple[Session, ...]:
+        total = self.state.totals.sessions_completed
+        fresh = min(total - self._sessions_reported, len(self.state.finished))
+        self._sessions_reported = total
+        return tuple(self.state.finished)[-fresh:] if fresh else ()
+
+    def _tally(self) -> SetpointTally:
+        outcomes, verdicts = self._counts.outcomes, self._counts.verdicts
+        return SetpointTally(
+            sent=self._counts.sent,
+            accepted=outcomes[GrantOutcome.ACCEPTED],
+            rejected=outcomes[GrantOutcome.REJECTED] + outcomes[GrantOutcome.FAILED],
+            unanswered=outcomes[GrantOutcome.TIMED_OUT] + outcomes[GrantOutcome.OFFLINE],
+            obeyed=verdicts[Verdict.OBEYED],
+            limited_by_car=verdicts[Verdict.LIMITED_BY_CAR],
+            not_obeyed=verdicts[Verdict.NOT_OBEYED],
+        )

@@ -1,0 +1,140 @@
+"""How rules fill a horizon: step by step, everybody who still wants energy, and one way to divide what is scarce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin_core.models.plan import Array, PlanningProblem
+from twin_core.planning.bounds import bounds_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scarcity:
+    """One step in which not everybody can have what they want.
+
+    Attributes:
+        begins_h: hours from now until the step.
+        wanted_kw: shape (n_sessions,), what each could take: its bound in this step and the energy it still wants.
+        remaining_kwh: shape (n_sessions,), still wanted at the start of the step.
+        load: shape (n_caps, n_sessions), see `Bounds`.
+        limit: shape (n_caps,).
+    """
+
+    begins_h: float
+    wanted_kw: Array
+    remaining_kwh: Array
+    load: Array
+    limit: Array
+
+
+Division = Callable[[Scarcity], Array]
+"""Powers, shape (n_sessions,), that keep the limits of a scarce step and are nowhere above `wanted_kw`."""
+
+
+def fill(problem: PlanningProblem, divide: Division) -> Array:
+    """Powers that serve everybody as early as the limits allow, shape (n_sessions, n_steps).
+
+    Raises:
+        PlanningError: the problem makes no sense; the text names the field.
+    """
+    bounds = bounds_of(problem)
+    step_h = problem.horizon.step_h
+    remaining_kwh = bounds.wanted_kwh.copy()
+    power_kw = np.zeros_like(bounds.upper_kw)
+    for step in range(problem.horizon.n_steps):
+        wanted_kw = np.minimum(bounds.upper_kw[:, step], remaining_kwh / step_h)
+        limit = bounds.limit[:, step]
+        if (bounds.load @ wanted_kw <= limit).all():
+            power_kw[:, step] = wanted_kw
+        else:
+            power_kw[:, step] = divide(Scarcity(step * step_h, wanted_kw, remaining_kwh, bounds.load, limit))
+        remaining_kwh = np.maximum(remaining_kwh - power_kw[:, step] * step_h, 0.0)
+    return power_kw
+
+
+def in_order(key: Callable[[Scarcity], Array]) -> Division:
+    """Who has the lowest key takes all it wants and the limits let through, then the next; equal keys as listed.
+
+    Args:
+        key: rank of each session in a step, shape (n_sessions,), lowest first.
+    """
+
+    def divide(step: Scarcity) -> Array:
+        power_kw = np.zeros_like(step.wanted_kw)
+        room = step.limit.copy()
+        queue = np.argsort(key(step), kind="stable")
+        queue = queue[step.wanted_kw[queue] > 0]
+        while queue.size:
+            # Everybody before the first who does not fit is served in full, at once.
+            use = np.cumsum(step.load[:, queue] * step.wanted_kw[queue], axis=1)
+            misfits = np.flatnonzero((use > room[:, None]).any(axis=0))
+            n_full = int(misfits[0]) if misfits.size else queue.size
+            full = queue[:n_full]
+            power_kw[full] = step.wanted_kw[full]
+            if n_full == queue.size:
+                break
+            room = np.maximum(room - step.load[:, full] @ step.wanted_kw[full], 0.0)
+
+            # The one that does not fit takes what is left of its tightest limit, which is then shut for the others.
+            first = queue[n_full]
+            loaded = np.flatnonzero(step.load[:, first])
+            left_kw = room[loaded] / step.load[loaded, first]
+            power_kw[first] = min(step.wanted_kw[first], left_kw.min())
+            room = np.maximum(room - step.load[:, first] * power_kw[first], 0.0)
+            shut = loaded[np.argmin(left_kw)]
+            queue = queue[n_full + 1 :]
+            queue = queue[step.load[shut, queue] == 0]
+        return power_kw
+
+    return divide
+
+
+def equally(step: Scarcity) -> Array:
+    """Max-min fair powers: all rise together, and each stops when it has what it wants or a limit it loads is full."""
+    power_kw = np.zeros_like(step.wanted_kw)
+    room = step.limit.copy()
+    rising = np.flatnonzero(step.wanted_kw > 0)
+    while rising.size:
+        rising = rising[np.argsort(step.wanted_kw[rising], kind="stable")]
+        level_kw = _levels(step.wanted_kw[rising], step.load[:, rising], room)
+        tightest = int(np.argmin(level_kw)) if level_kw.size else -1
+        if tightest < 0 or np.isinf(level_kw[tightest]):
+            power_kw[rising] = step.wanted_kw[rising]
+            break
+        stops = step.load[tightest, rising] > 0
+        stopped = rising[stops]
+        power_kw[stopped] = np.minimum(step.wanted_kw[stopped], level_kw[tightest])
+        room = np.maximum(room - step.load[:, stopped] @ power_kw[stopped], 0.0)
+        rising = rising[~stops]
+    return power_kw
+
+
+def _levels(wanted_kw: Array, load: Array, room: Array) -> Array:
+    """Common power at which each limit is full when nobody takes more than it wants; infinite where that never happens.
+
+    Args:
+        wanted_kw: shape (n,), rising.
+        load: shape (n_caps, n).
+        room: shape (n_caps,).
+    """
+    sated_use = np.zeros((room.size, wanted_kw.size + 1))
+    np.cumsum(load * wanted_kw, axis=1, out=sated_use[:, 1:])
+    hungry_load = np.cumsum(load[:, ::-1], axis=1)[:, ::-1]
+    full = sated_use[:, :-1] + hungry_load * wanted_kw > room[:, None]
+    levels = np.full(room.shape, np.inf)
+    caps = np.flatnonzero(full.any(axis=1))
+    first = np.argmax(full[caps], axis=1)
+    levels[caps] = np.maximum(room[caps] - sated_use[caps, first], 0.0) / hungry_load[caps, first]
+    return levels
+
+
+def in_proportion(step: Scarcity) -> Array:
+    """The same part of what it wants for everybody below a limit; who is below several gets the smallest part."""
+    use = step.load @ step.wanted_kw
+    part = np.divide(step.limit, use, out=np.ones_like(use), where=use > step.limit)
+    loads = step.load > 0
+    smallest_part: Array = np.where(loads, part[:, None], 1.0).min(axis=0)
+    return step.wanted_kw * smallest_part

@@ -1,0 +1,59 @@
+"""Planners by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from twin_core.errors import ConfigurationError
+from twin_core.planning.edf import EarliestDeadlineFirst
+from twin_core.planning.equal_share import EqualShare
+from twin_core.planning.fifs import FirstInFirstServed
+from twin_core.planning.llf import LeastLaxityFirst
+from twin_core.planning.planner import Planner
+from twin_core.planning.uncontrolled import Uncontrolled
+
+
+def _power_allocation() -> Planner:
+    # cvxpy takes a second and 100 MB to import: only the process that solves pays for it.
+    from twin_core.planning.power_allocation import PowerAllocation  # noqa: PLC0415
+
+    return PowerAllocation()
+
+
+PLANNERS: dict[str, Callable[[], Planner]] = {
+    "uncontrolled": Uncontrolled,
+    "fifs": FirstInFirstServed,
+    "equal_share": EqualShare,
+    "edf": EarliestDeadlineFirst,
+    "llf": LeastLaxityFirst,
+    "power_allocation": _power_allocation,
+}
+
+
+def factory(name: str) -> Callable[[], Planner]:
+    """What makes a planner, by its name in the table or, for one of your own, as `package.module:Class`.
+
+    Raises:
+        ConfigurationError: there is no such planner; the text lists those there are.
+    """
+    if name in PLANNERS:
+        return PLANNERS[name]
+    module, colon, attribute = name.partition(":")
+    known = ", ".join(PLANNERS)
+    if not colon:
+        raise ConfigurationError(f"planner {name!r} is not known: use one of {known}, or package.module:Class")
+    try:
+        made: Callable[[], Planner] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"planner {name!r} cannot be loaded ({error}): use one of {known}") from error
+    return made
+
+
+def planner(name: str) -> Planner:
+    """A new planner, see `factory`.
+
+    Raises:
+        ConfigurationError: there is no such planner; the text lists those there are.
+    """
+    return factory(name)()

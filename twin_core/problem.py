@@ -1,0 +1,175 @@
+"""From a snapshot to the planning problem: what each session needs, and what the site has left for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from twin_core.estimation import EstimationSettings, departure, remaining_kwh, usable_current_a
+from twin_core.forecasting.step_price import step_prices
+from twin_core.models.ids import ConnectorId, NodeId
+from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
+from twin_core.models.session import Session
+from twin_core.models.site import Node, NodeKind
+from twin_core.snapshot import ConnectorView, NodeView, Snapshot
+
+NEGLIGIBLE_KWH = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningSettings:
+    """How far and how finely to plan.
+
+    Attributes:
+        step_min: length of a step.
+        horizon_h: planned ahead at most; shorter when every session ends before.
+        shortfall_factor: price of a kWh not delivered, as a multiple of the dearest kWh in the horizon.
+        shortfall_floor_eur_per_kwh: and at least this.
+        supply_voltage_factor: power limits are kept at this part of nominal voltage above it, as the envelope does.
+    """
+
+    step_min: float = 5.0
+    horizon_h: float = 8.0
+    shortfall_factor: float = 5.0
+    shortfall_floor_eur_per_kwh: float = 1.0
+    supply_voltage_factor: float = 1.1
+
+
+def planning_problem(
+    snapshot: Snapshot,
+    reserved_a: Mapping[ConnectorId, float],
+    settings: PlanningSettings,
+    estimation: EstimationSettings,
+) -> PlanningProblem:
+    """What the planners are asked.
+
+    Args:
+        reserved_a: worst-case current per phase of connectors that are not to be planned (no session, or not obeying).
+    """
+    planned = [(s, view) for s, view in snapshot.sessions() if view.spec.id not in reserved_a and view.online]
+    needs: list[tuple[SessionNeed, ConnectorView]] = []
+    for session, view in planned:
+        need = _need(session, view, snapshot, settings, estimation)
+        if need is not None:
+            needs.append((need, view))
+    horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
+    price = step_prices(snapshot.tariff, horizon)
+    shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
+    sessions = tuple(
+        _priced(need, shortfall * view.session.request.priority) for need, view in needs if view.session is not None
+    )
+    caps = _caps(snapshot, [(need, view) for need, view in needs], reserved_a, horizon, settings)
+    return PlanningProblem(horizon, sessions, price, caps)
+
+
+def _need(
+    session: Session,
+    view: ConnectorView,
+    snapshot: Snapshot,
+    settings: PlanningSettings,
+    estimation: EstimationSettings,
+) -> SessionNeed | None:
+    energy = remaining_kwh(session, estimation)
+    if not energy > NEGLIGIBLE_KWH:
+        return None
+    kw_per_a = power_kw(1.0, len(session.likely_phases) if session.phases else session.vehicle.n_phases)
+    usable_a = max(usable_current_a(session, view.spec, estimation), MINIMUM_CURRENT_A)
+    ends = departure(session, snapshot.now, estimation)
+    return SessionNeed(
+        session_id=session.id,
+        connector_id=view.spec.id,
+        energy_kwh=energy,
+        arrival_h=0.0,
+        departure_h=(ends - snapshot.now.utc).total_seconds() / 3600.0,
+        max_kw=usable_a * kw_per_a,
+        min_kw=MINIMUM_CURRENT_A * kw_per_a,
+        kw_per_a=kw_per_a,
+        waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
+    )
+
+
+def _priced(need: SessionNeed, shortfall_eur_per_kwh: float) -> SessionNeed:
+    return SessionNeed(
+        need.session_id,
+        need.connector_id,
+        need.energy_kwh,
+        need.arrival_h,
+        need.departure_h,
+        need.max_kw,
+        need.min_kw,
+        need.kw_per_a,
+        need.waited_h,
+        shortfall_eur_per_kwh,
+    )
+
+
+def _horizon(now: datetime, needs: list[SessionNeed], settings: PlanningSettings) -> Horizon:
+    step_h = settings.step_min / 60.0
+    longest_h = max((need.departure_h for need in needs), default=step_h)
+    n_steps = int(np.ceil(min(longest_h, settings.horizon_h) / step_h - 1e-9))
+    return Horizon(now, step_h, max(1, n_steps))
+
+
+def _caps(
+    snapshot: Snapshot,
+    needs: list[tuple[SessionNeed, ConnectorView]],
+    reserved_a: Mapping[ConnectorId, float],
+    horizon: Horizon,
+    settings: PlanningSettings,
+) -> tuple[Cap, ...]:
+    """Every limit that some session loads: per node and phase in A, per node in kW."""
+    members: dict[NodeId, list[int]] = {}
+    for row, (_, view) in enumerate(needs):
+        for node in snapshot.site.path_by_charger[view.spec.id.charger]:
+            members.setdefault(node.id, []).append(row)
+    caps: list[Cap] = []
+    for node_id, rows in members.items():
+        at = snapshot.nodes[node_id]
+        if at.node.kind is NodeKind.CHARGER and len(rows) == 1:
+            continue  # the session's own ceiling already says this
+        caps += _node_caps(at, rows, needs, _reserved_at(snapshot, at.node, reserved_a), horizon, settings)
+    return tuple(caps)
+
+
+def _reserved_at(snapshot: Snapshot, node: Node, reserved_a: Mapping[ConnectorId, float]) -> tuple[Array, float]:
+    """What unplanned connectors may draw through a node: A by phase, and kW."""
+    by_phase, total_kw = np.zeros(3), 0.0
+    for charger in snapshot.site.chargers_below[node.id]:
+        for spec in charger.connectors:
+            current = reserved_a.get(spec.id, 0.0)
+            by_phase += np.array(spec.footprint(current))
+            total_kw += power_kw(current, len(spec.phases))
+    return by_phase, total_kw
+
+
+def _node_caps(
+    view: NodeView,
+    rows: list[int],
+    needs: list[tuple[SessionNeed, ConnectorView]],
+    reserved: tuple[Array, float],
+    horizon: Horizon,
+    settings: PlanningSettings,
+) -> list[Cap]:
+    node, base = view.node, view.base.bound_a
+    caps = []
+    if node.limit_a is not None:
+        for phase in Phase:
+            load = np.zeros(len(needs))
+            for row in rows:
+                need, connector = needs[row]
+                load[row] = connector.spec.footprint(1.0)[phase] / need.kw_per_a
+            room = max(0.0, node.limit_a - base[phase] - reserved[0][phase])
+            if load.any():
+                caps.append(Cap(f"{node.id} {phase.name}", load, np.full(horizon.n_steps, room)))
+    if node.limit_kw is not None:
+        load = np.zeros(len(needs))
+        for row in rows:
+            need, connector = needs[row]
+            load[row] = power_kw(1.0, len(connector.spec.phases)) * settings.supply_voltage_factor / need.kw_per_a
+        taken = (power_kw(1.0, 1) * sum(base) + reserved[1]) * settings.supply_voltage_factor
+        caps.append(Cap(f"{node.id} kW", load, np.full(horizon.n_steps, max(0.0, node.limit_kw - taken))))
+    return caps

@@ -1,0 +1,166 @@
+"""One decision: what counts now, what is wished for, and how far each wish can be met.
+
+Two questions are put to every wish, each answered by pouring what the rows leave in the order of the wishes:
+
+1. `settle`: if everybody kept to the new limits, would everything fit? What does not is a decrease, asked for at once.
+2. `release`: does it fit now, beside all that may still be in force? What does not has to wait.
+
+Decreases are free in the second question, so nobody's increase waits for more than the currents it really needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from twin_core.models.ids import NodeId
+from twin_core.models.quantities import PhaseCurrents
+from twin_core.safety.decision import NodeMargin, Wish
+from twin_core.safety.exposure import Exposure
+from twin_core.safety.rows import TOLERANCE, Array, Members, SiteRows
+from twin_core.safety.sharing import Share
+
+NOT_VERIFIED = "not verified"
+HARDWARE = "hardware"
+MINIMUM = "minimum 6 A"
+
+
+class Ration:
+    """The state of one decision; connectors are numbers, in the order of `rows`.
+
+    Attributes:
+        worst_a: what each connector counts at now.
+        wish_a: what was wished for each, 0 for the others.
+        order: connectors to decide on, highest priority first.
+        share: their limits, and what bound them.
+        overloaded: rows on which the worst case exceeds the limit.
+        pressed: connectors that load one of them.
+    """
+
+    def __init__(
+        self,
+        rows: SiteRows,
+        exposures: Sequence[Exposure],
+        base_loads: Mapping[NodeId, PhaseCurrents],
+        now_s: float,
+    ) -> None:
+        self._rows = rows
+        self._exposures = exposures
+        self._now_s = now_s
+        self._base_loads = base_loads
+        self._room = rows.room(base_loads)
+        self.worst_a = [exposure.worst_a(now_s) for exposure in exposures]
+        self.overloaded = self._exceeded(self.worst_a)
+        self.pressed = self._loading(self.overloaded)
+        self.wish_a = [0.0] * len(exposures)
+        self.order: list[int] = []
+        self.share = Share([0.0] * len(exposures), lambda index, current_a: exposures[index].usable_a(current_a))
+
+    def take(self, wishes: Sequence[Wish]) -> None:
+        """Put the wishes in order; the first of two for one connector counts, an unknown connector is passed over.
+
+        A connector nobody wishes for is left to its lease, and asked to stop only where waiting for that is not good
+        enough: it loads a row that is overloaded, or its charger ends no lease.
+        """
+        taken: set[int] = set()
+        for wish in wishes:
+            index = self._rows.index.get(wish.connector_id)
+            if index is not None and index not in taken:
+                taken.add(index)
+                self.order.append(index)
+                self._want(index, wish.limit_a)
+        for index, exposure in enumerate(self._exposures):
+            if index not in taken and exposure.holds_grants and (index in self.pressed or not exposure.forgets):
+                self.order.append(index)
+
+    def _want(self, index: int, wish_a: float) -> None:
+        """What is not a current, or below 0, is a wish for nothing."""
+        if not 0.0 < wish_a < math.inf:
+            return
+        self.wish_a[index] = wish_a
+        hardware_max_a = self._exposures[index].spec.hardware_max_a
+        limit_a = self._exposures[index].usable_a(min(wish_a, hardware_max_a))
+        self.share.limit_a[index] = limit_a
+        if limit_a == 0.0:
+            self.share.bound_by[index] = MINIMUM
+        elif wish_a > hardware_max_a:
+            self.share.bound_by[index] = HARDWARE
+
+    def settle(self) -> None:
+        """Lower the limits to what fits once everybody keeps them; the last in the order give way first."""
+        floor_a = [exposure.floor_a for exposure in self._exposures]
+        fallback_a = [exposure.fallback_a for exposure in self._exposures]
+        self._give_up(self._exceeded(floor_a), fallback_a)
+        self._pour_supplies(fallback_a)
+        self._pour_site(floor_a)
+
+    def _give_up(self, hopeless: frozenset[int], fallback_a: list[float]) -> None:
+        """Where not even silence keeps a limit, ask for the fallback at most, or for nothing if that is too much.
+
+        Such rows carry connectors that count at their hardware maximum, or a limit below what commissioning saw.
+        """
+        if not hopeless:
+            return
+        unbearable = self._loading(self._exceeded(fallback_a))
+        for index in sorted(self._loading(hopeless)):
+            self.share.lower(index, 0.0 if index in unbearable else fallback_a[index], self._reason(index, hopeless))
+
+    def release(self, *, hold: bool) -> None:
+        """Lower the limits to what fits beside all that may still be in force.
+
+        Args:
+            hold: let nothing rise anywhere, for as long as what was falling before a restart may still be falling.
+        """
+        held = range(len(self._exposures)) if hold else sorted(self.pressed)
+        for index in held:
+            self.share.lower(index, self._exposures[index].standing_a(), self._reason(index, self.overloaded))
+        self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
+        self._pour_site(self.worst_a)
+
+    def margins(self, now_s: float) -> dict[NodeId, NodeMargin]:
+        """How close the worst case comes to every limit, grants made meanwhile included."""
+        worst_a = np.array([exposure.worst_a(now_s) for exposure in self._exposures])
+        return self._rows.margins(self._rows.loads(worst_a), self._room, self._base_loads)
+
+    def row_name(self, row: int) -> str:
+        """A row in words."""
+        return self._rows.name(row)
+
+    def _pour_site(self, start_a: list[float]) -> None:
+        before = np.array(start_a)
+        after = np.maximum(before, self.share.limit_a)
+        tight = np.flatnonzero(self._rows.loads(after) > self._room + TOLERANCE)
+        spare = self._room - self._rows.loads(before)
+        self._pour(start_a, tight.tolist(), spare, self._rows.members)
+
+    def _pour_supplies(self, start_a: list[float]) -> None:
+        """Connectors of one charger are asked for no more, together, than its supply carries."""
+        before = np.array(start_a)
+        after = np.maximum(before, self.share.limit_a)
+        tight = np.flatnonzero(self._rows.supply_loads(after) > self._rows.supply_room + TOLERANCE)
+        spare = self._rows.supply_room - self._rows.supply_loads(before)
+        self._pour(start_a, tight.tolist(), spare, self._rows.supply_members)
+
+    def _pour(self, start_a: list[float], tight: list[int], spare: Array, members: Members) -> None:
+        """Only rows that not everybody fits into can bind, so the others are left out of the walk."""
+        if tight:
+            name = self._rows.name if members is self._rows.members else self._rows.supply_name
+            self.share.pour(self.order, start_a, {row: float(spare[row]) for row in tight}, members, name)
+
+    def _exceeded(self, current_a: list[float]) -> frozenset[int]:
+        """Rows that these currents exceed."""
+        return frozenset(np.flatnonzero(self._rows.loads(np.array(current_a)) > self._room + TOLERANCE).tolist())
+
+    def _loading(self, rows: frozenset[int]) -> frozenset[int]:
+        """Connectors that load one of these rows."""
+        if not rows:
+            return frozenset()
+        members = enumerate(self._rows.members)
+        return frozenset(index for index, loaded in members if any(row in rows for row, _ in loaded))
+
+    def _reason(self, index: int, rows: frozenset[int]) -> str:
+        if not self._exposures[index].verified:
+            return NOT_VERIFIED
+        return next((self._rows.name(row) for row, _ in self._rows.members[index] if row in rows), "restart")
