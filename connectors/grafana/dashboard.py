@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from connectors.grafana.live_view import CONNECTOR, ROWS, SITE
@@ -38,7 +37,3 @@ def render(path: Path) -> None:
     """Write the dashboard as the file that Grafana is provisioned from."""
     text = json.dumps(dashboard(), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    render(Path(sys.argv[1]))

@@ -92,20 +92,22 @@ def push(
     token: str | None = None,
     basic: tuple[str, str] | None = None,
     source: InfluxSource | None = None,
+    folder: str = FOLDER_TITLE,
     timeout_s: float = 10.0,
     verify_tls: bool = True,
 ) -> PushReport:
     """Put folder, data source and dashboard on a server, in place of older ones; blocks, so call it off the loop.
 
     Give either a service account token with the Editor role (Admin when there is a `source`) or a user and password.
-    Without a `source` the server must already have a data source with the uid `depot-influxdb`.
+    Without a `source` the server must already have a data source with the uid `depot-influxdb`. `folder` is the title
+    that a new folder gets; one from an earlier push keeps its own.
 
     Raises:
         ConfigurationError: address or credentials cannot work; the text says what to change.
         GrafanaError: the server is away, or refused.
     """
     with _server(url, _credentials(token, basic), timeout_s, verify_tls) as api:
-        folder = _ensure_folder(api)
+        placed = _ensure_folder(api, folder)
         datasource = Change.KEPT if source is None else _ensure_datasource(api, source)
         answer = api.POST(
             "/dashboards/db",
@@ -117,16 +119,16 @@ def push(
             },
         )
         report = PushReport(
-            folder, datasource, f"{_origin(url)}{_field(answer, 'url', str)}", _field(answer, "version", int)
+            placed, datasource, f"{_origin(url)}{_field(answer, 'url', str)}", _field(answer, "version", int)
         )
     logger.info("grafana_pushed", extra={"url": report.dashboard_url, "version": report.version})
     return report
 
 
-def _ensure_folder(api: Any) -> Change:
+def _ensure_folder(api: Any, title: str) -> Change:
     if _found(lambda: api.GET(f"/folders/{FOLDER_UID}")):
         return Change.KEPT
-    api.POST("/folders", json={"title": FOLDER_TITLE, "uid": FOLDER_UID})
+    api.POST("/folders", json={"title": title, "uid": FOLDER_UID})
     return Change.CREATED
 
 

@@ -253,7 +253,7 @@ class InfluxSink:
         try:
             kept = await self._disk.run(self._dead_letters.put, lines, reason, utc)
         except OSError as exc:
-            logger.error("dead_letter_failed", extra={"lines": len(lines), "detail": str(exc)})  # noqa: TRY400
+            logger.error("dead_letter_failed", extra={"lines": len(lines), "detail": str(exc)})
             return
         if not kept:
             logger.warning("dead_letter_full", extra={"lines": len(lines)})

@@ -36,7 +36,7 @@ from twin_core.models.plan import PlanStatus
 from twin_core.models.site import NodeKind
 from twin_core.ports import Point
 
-COMMITTED = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards" / "depot-live.json"
+COMMITTED = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards" / "depot.json"
 
 PANELS = [panel for row in ROWS for panel in row.panels]
 QUERIES = [
@@ -203,7 +203,7 @@ def test_the_choices_at_the_head_list_what_there_is(influxd: Influxd) -> None:
 def test_the_committed_file_is_what_the_code_renders(tmp_path: Path) -> None:
     render(tmp_path / "fresh.json")
     assert COMMITTED.read_text() == (tmp_path / "fresh.json").read_text(), (
-        "write it anew: python -m connectors.grafana.dashboard deploy/grafana/dashboards/depot-live.json"
+        "write it anew: depot grafana render deploy/grafana/dashboards/depot.json"
     )
 
 

@@ -10,26 +10,12 @@ from pydantic import ValidationError
 
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.transport import retry_after_seconds
-from twin_core.errors import ConfigurationError
 
 
-def test_the_environment_may_hold_address_and_token(tmp_path: Path) -> None:
-    settings = InfluxSettings.from_environment(
-        {"DEPOT_INFLUX_URL": "http://influx:8086", "DEPOT_INFLUX_TOKEN": "secret", "DEPOT_INFLUX_BUCKET": "b"}, tmp_path
-    )
-    assert settings is not None
-    assert (settings.url, settings.bucket, settings.token.get_secret_value()) == ("http://influx:8086", "b", "secret")
-    assert "secret" not in repr(settings)
-
-
-def test_without_an_address_there_is_no_telemetry(tmp_path: Path) -> None:
-    assert InfluxSettings.from_environment({"DEPOT_INFLUX_TOKEN": "secret"}, tmp_path) is None
-
-
-def test_a_fault_in_the_environment_names_its_variable_and_not_its_secret(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="DEPOT_INFLUX_URL") as caught:
-        InfluxSettings.from_environment({"DEPOT_INFLUX_URL": "influx:8086", "DEPOT_INFLUX_TOKEN": "secret"}, tmp_path)
-    assert "secret" not in str(caught.value)
+def test_the_token_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    settings = InfluxSettings.model_validate({"url": "http://influx:8086", "token": "secret", "spool_dir": tmp_path})
+    assert settings.token.get_secret_value() == "secret"
+    assert "secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
 @pytest.mark.parametrize(
