@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from connectors.influx.line_protocol import Precision
-from twin_core.errors import ConfigurationError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-ENVIRONMENT = {
-    "url": "DEPOT_INFLUX_URL",
-    "org": "DEPOT_INFLUX_ORG",
-    "bucket": "DEPOT_INFLUX_BUCKET",
-    "token": "DEPOT_INFLUX_TOKEN",
-}
-"""Setting → environment variable, for secrets and addresses that belong in no file."""
 
 
 class InfluxSettings(BaseModel):
@@ -84,21 +74,3 @@ class InfluxSettings(BaseModel):
     def loop_s(self, wall_s: float) -> float:
         """Seconds on the loop's clock for seconds on the wall."""
         return wall_s * self.speed
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str], spool_dir: Path) -> InfluxSettings | None:
-        """Settings from the variables of `ENVIRONMENT`; None when no address is given.
-
-        Raises:
-            ConfigurationError: a variable has a value that cannot work.
-        """
-        given = {name: environ[variable] for name, variable in ENVIRONMENT.items() if environ.get(variable)}
-        if "url" not in given:
-            return None
-        try:
-            return cls.model_validate({**given, "spool_dir": spool_dir})
-        except ValidationError as exc:
-            faults = "; ".join(
-                f"{ENVIRONMENT.get(str(e['loc'][0]), e['loc'])}: {e['msg']}" for e in exc.errors() if e["loc"]
-            )
-            raise ConfigurationError(f"telemetry settings in the environment: {faults or exc}") from exc
