@@ -72,7 +72,9 @@ async def run_demo(options: DemoOptions) -> DemoResult:
     begins = datetime.now(UTC) if options.speed == 1.0 else scenario.begins.astimezone(UTC)
     clock = LoopClock(begins)
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(EmbeddedBroker(options.mqtt_port or _free_port(options.host), host=options.host))
+        broker = await stack.enter_async_context(
+            EmbeddedBroker(options.mqtt_port or _free_port(options.host), host=options.host)
+        )
         site = _as_asked(site, options, broker.port)
         depot = await stack.enter_async_context(Depot(site, clock=clock, options=DepotOptions(speed=options.speed)))
         publisher = MqttLink(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from twin_core.models.charger import ConnectorSpec
 from twin_core.models.ids import NodeId
-from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents
+from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents, power_kw
 from twin_core.models.session import Session
 from twin_core.state import NodeState, TwinState
 
@@ -116,6 +116,12 @@ def departure(session: Session, now: Instant, settings: EstimationSettings) -> d
         return max(session.request.departure, now.utc + timedelta(minutes=5))
     assumed = session.started_at + timedelta(hours=settings.assumed_stay_h)
     return max(assumed, now.utc + timedelta(hours=1))
+
+
+def kw_per_a(session: Session) -> float:
+    """Power per ampere of grant: on the phases the vehicle was seen to use, or else those its fleet entry names."""
+    n_phases = len(session.phases) if session.phases else session.vehicle.n_phases
+    return power_kw(1.0, n_phases)
 
 
 def usable_current_a(session: Session, spec: ConnectorSpec, settings: EstimationSettings) -> float:
