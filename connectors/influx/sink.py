@@ -262,7 +262,7 @@ class InfluxSink:
 
     def _open_spool(self) -> Spool:
         settings = self._settings
-        return Spool(settings.spool_dir, segment_bytes=settings.segment_bytes, quota_bytes=settings.quota_bytes)
+        return Spool(settings.spool_dir, segment_bytes=settings.spool_segment_bytes, quota_bytes=settings.quota_bytes)
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.create_task(self._supervise(name, work), name=name)
