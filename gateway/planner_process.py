@@ -283,5 +283,7 @@ def _conclude(problem: PlanningProblem, outcome: Plan | _Miss, counters: SolverC
         counters.planned += 1
         return outcome
     setattr(counters, outcome.cause.value, getattr(counters, outcome.cause.value) + 1)
-    logger.warning("plan replaced", extra={"cause": outcome.cause.value, "detail": outcome.detail})
+    # A planner that is down was reported when it went down.
+    level = logging.DEBUG if outcome.cause is Cause.RESTARTING else logging.WARNING
+    logger.log(level, "plan replaced", extra={"cause": outcome.cause.value, "detail": outcome.detail})
     return rescue(problem, str(outcome))

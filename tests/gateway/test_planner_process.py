@@ -222,6 +222,16 @@ def test_an_unknown_planner_is_refused_before_anything_starts() -> None:
             solver("magic")
 
 
+async def test_the_gateway_itself_never_imports_a_solver() -> None:
+    code = "import sys, gateway.planner_process; print(*{'cvxpy', 'highspy', 'scipy'} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    python = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    output, _ = await python.communicate()
+    assert (python.returncode, output.split()) == (0, [])
+
+
 async def test_the_process_holds_none_of_the_gateways_sockets() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.set_inheritable(True)
