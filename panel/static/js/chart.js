@@ -5,7 +5,6 @@ import { h, setAttribute, setText } from "./dom.js";
 import * as format from "./format.js";
 import { powerRows, priceRows, windowOf } from "./rows.js";
 
-const POWER_HEIGHT = { wide: 250, narrow: 200 };
 const PRICE_HEIGHT = 92;
 const SYNC = "depot";
 const KEY = [["drawn", "charging"], ["base", "other load"], ["planned", "planned"], ["limit", "limit"], ["price", "price"]];
@@ -41,11 +40,11 @@ export class Chart {
 
   #build(power, prices) {
     const colours = palette();
-    const width = this.places.power.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.places.power;
     const now = () => Date.parse(this.view.site.time) / 1000;
     const shared = { width, range: () => this.range, colours, now, onCursor: (plot) => this.#read(plot) };
     this.plots = {
-      power: new uPlot(powerOptions(shared, powerHeight(width), () => this.view), power, this.places.power),
+      power: new uPlot(powerOptions(shared, height, () => this.view), power, this.places.power),
       price: new uPlot(priceOptions(shared), prices, this.places.price),
     };
   }
@@ -58,9 +57,9 @@ export class Chart {
   }
 
   #resize() {
-    const width = this.places.power.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.places.power;
     if (this.plots === null || width === 0) return;
-    this.plots.power.setSize({ width, height: powerHeight(width) });
+    this.plots.power.setSize({ width, height });
     this.plots.price.setSize({ width, height: PRICE_HEIGHT });
   }
 
@@ -107,7 +106,7 @@ function powerOptions(shared, height, view) {
       { fill: colours.baseAheadFill, width: 0, paths: steps, points: { show: false } },
       { stroke: colours.limit, width: 1.5, dash: [7, 4], points: { show: false } },
     ],
-    axes: [{ ...axis(colours), values: hours, size: 26 }, { ...axis(colours), size: 44, values: (_, ticks) => ticks.map((v) => `${format.whole(v)} kW`) , size: 62 }],
+    axes: [{ ...axis(colours), values: hours, size: 26 }, { ...axis(colours), size: 62, values: (_, ticks) => ticks.map((v) => `${format.whole(v)} kW`) }],
   };
 }
 
@@ -129,7 +128,7 @@ function frame({ width, colours, now, onCursor }, height) {
   return {
     width,
     height,
-    padding: [8, 12, 0, 0],
+    padding: [10, 12, 6, 0],
     legend: { show: false },
     cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, y: false, points: { show: false } },
     hooks: { draw: [(plot) => drawNow(plot, now(), colours)], setCursor: [onCursor] },
@@ -143,10 +142,18 @@ function drawNow(plot, now, colours) {
   ctx.save();
   ctx.strokeStyle = colours.text;
   ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.moveTo(x, bbox.top);
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
+  if (bbox.height > 150 * devicePixelRatio) {
+    ctx.fillStyle = colours.text;
+    ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.fillText("now", x + 5 * devicePixelRatio, bbox.top);
+  }
   ctx.restore();
 }
 
@@ -161,10 +168,6 @@ function axis(colours) {
     ticks: { show: false },
     gap: 6,
   };
-}
-
-function powerHeight(width) {
-  return width < 520 ? POWER_HEIGHT.narrow : POWER_HEIGHT.wide;
 }
 
 /** The page's colours, as the canvas needs them. */

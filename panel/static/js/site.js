@@ -22,10 +22,11 @@ export class Site {
     setText(at("site-name"), site.name);
     if (document.title !== site.name) document.title = site.name;
     setText(at("site-time"), format.second(Date.parse(site.time)));
+    setText(at("online"), `${site.online} of ${site.connectors} connectors online`);
     this.#power(site);
     this.#price(site, prices);
     setText(at("charging"), String(site.charging));
-    setText(at("charging-of"), `of ${site.sessions} vehicles; ${site.online} of ${site.connectors} online`);
+    setText(at("charging-of"), `of ${site.sessions} vehicles`);
     setText(at("delivered"), `${format.one(tally.delivered_kwh)} kWh`);
     setText(at("delivered-of"), `for ${format.money(tally.cost_eur)} €`);
     setText(at("tally"), tallyText(tally));

@@ -72,7 +72,7 @@ function effectiveLimit(node) {
 
 function source(node) {
   if (node.metered) return "metered";
-  return node.base_trusted ? "from its chargers" : "meter silent";
+  return node.base_trusted ? "unmetered" : "meter silent";
 }
 
 function room(node) {
