@@ -16,7 +16,7 @@ from connectors.mqtt.broker import EmbeddedBroker
 from connectors.mqtt.client import MqttLink, MqttSettings
 from gateway.clock import LoopClock
 from gateway.depot import Depot, DepotOptions
-from gateway.live_table import LiveTable
+from gateway.live_table import live_table
 from gateway.report import run_report
 from gateway.scenario_file import find_site, read_scenario
 from gateway.site_file import InfluxTable, MqttTable, PanelTable, SiteFile
@@ -95,7 +95,8 @@ async def run_demo(options: DemoOptions) -> DemoResult:
         watch = LimitWatch(simulation, clock)
         if not options.headless and depot.panel is not None:
             print(f"panel: {depot.panel.url}")  # noqa: T201 -- the first thing a user wants to know
-        with LiveTable(depot.feed, headless=options.headless, speed=options.speed):
+        with live_table(headless=options.headless, speed=options.speed) as shown:
+            depot.show_to(shown.update)
             await _run_together(depot, publisher, simulation, watch)
         return await _result(depot, simulation, watch, scenario, options)
 

@@ -29,7 +29,10 @@ from gateway.report import EnvelopeWatch
 from gateway.site_file import SiteFile, fleet, secret, site_tree, tariff
 from gateway.telemetry import Telemetry
 from panel.feed import PanelFeed
+from panel.guard import LOOPBACK_HOSTS
+from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
+from panel.shapes import PanelView
 from panel.view import view
 from twin_core.cycle import CycleReport, Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
@@ -37,7 +40,7 @@ from twin_core.estimation import EstimationSettings
 from twin_core.models.events import TariffChanged
 from twin_core.models.ids import NodeId
 from twin_core.models.quantities import Phase
-from twin_core.ports import Clock, PlanSolver, TelemetrySink
+from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
 from twin_core.problem import PlanningSettings
 from twin_core.runtime import Runtime, RuntimeSettings
 from twin_core.safety.commissioning import commissioning_faults
@@ -45,7 +48,7 @@ from twin_core.safety.envelope import EnvelopeParameters
 
 logger = logging.getLogger(__name__)
 
-PANEL_EVERY_WALL_S = 1.0
+VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
 TARIFF_AHEAD = timedelta(days=7)
@@ -81,6 +84,7 @@ class Depot:
         self.lag = LoopLag(self.options.speed)
         self.watch = EnvelopeWatch()
         self.feed = PanelFeed()
+        self._views = _Views(VIEW_EVERY_WALL_S * self.options.speed)
         self.directory = SiteDirectory(site, self.tree)
         self._clock = clock
         self._stack = AsyncExitStack()
@@ -105,7 +109,7 @@ class Depot:
                 journal=self.store,
                 solver=self.solver,
                 settings=runtime_settings(self.site),
-                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s())],
+                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s()), self._views],
             )
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             self.central = await stack.enter_async_context(self._new_central_system())
@@ -218,10 +222,25 @@ class Depot:
         panel = self.site.panel
         if panel is None:
             return None
-        app = create_app(self.feed)
-        server = await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
-        self.runtime.observe_with(_PanelObserver(self.feed, PANEL_EVERY_WALL_S * self.options.speed))
-        return server
+        app = create_app(
+            self.feed,
+            self.history,
+            hosts={*LOOPBACK_HOSTS, panel.host, *panel.hosts},
+            history_tags={"site": self.site.name},
+        )
+        self._views.viewers += [self.feed.publish, self._remember]
+        return await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
+
+    def _remember(self, shown: PanelView) -> None:
+        """Keep what the panel's chart shows, so that it is there after a restart."""
+        values = {name: getattr(shown.site, name) for name in SITE_FIELDS}
+        known = {name: float(value) for name, value in values.items() if value is not None}
+        if known:
+            self.history.write([Point("site", {"site": self.site.name}, {**known}, shown.site.time)])
+
+    def show_to(self, viewer: Callable[[PanelView], None]) -> None:
+        """Let somebody see every view; the viewer must return at once."""
+        self._views.viewers.append(viewer)
 
     async def _keep_house(self) -> None:
         """Once an hour: remove what is older than is kept, and lay out prices before they run out."""
@@ -237,19 +256,21 @@ class Depot:
                 logger.error("old records could not be removed", extra={"detail": str(error)})
 
 
-class _PanelObserver:
-    """Shows the panel the twin about once a second of the wall, and only when a cycle ran (CycleObserver)."""
+class _Views:
+    """Makes a view about once a second of the wall, for whoever looks on (CycleObserver)."""
 
-    def __init__(self, feed: PanelFeed, every_s: float) -> None:
-        self._feed = feed
+    def __init__(self, every_s: float) -> None:
+        self.viewers: list[Callable[[PanelView], None]] = []
         self._every_s = every_s
         self._due_s = float("-inf")
 
     def on_cycle(self, report: CycleReport) -> None:
         now_s = report.snapshot.now.monotonic_s
-        if now_s >= self._due_s:
+        if self.viewers and now_s >= self._due_s:
             self._due_s = now_s + self._every_s
-            self._feed.publish(view(report))
+            shown = view(report)
+            for viewer in self.viewers:
+                viewer(shown)
 
 
 def twin_settings(site: SiteFile) -> TwinSettings:

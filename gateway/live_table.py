@@ -232,3 +232,9 @@ class LiveTable:
             self._changed.wait_for(lambda: self._next is not None or self._closing)
             view, self._next = self._next, None
             return view
+
+
+def live_table(*, headless: bool, speed: float = 1.0) -> LiveTable:
+    """A table on a terminal, or a line every few seconds of the wall where there is none or none is wanted."""
+    console = Console(force_terminal=False, width=160) if headless else Console()
+    return LiveTable(console, line_every_s=5.0 * speed)

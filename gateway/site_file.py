@@ -177,10 +177,11 @@ class InfluxTable(_Table):
 
 
 class PanelTable(_Table):
-    """`[panel]`: the operator's page."""
+    """`[panel]`: the operator's page; `hosts` are further names browsers may call it by."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    hosts: tuple[str, ...] = ()
 
 
 class SiteFile(_Table):

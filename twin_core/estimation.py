@@ -76,11 +76,13 @@ def base_loads(state: TwinState, now: Instant, settings: EstimationSettings) -> 
 
 
 def _measured_base(node: NodeState, now: Instant, settings: EstimationSettings) -> BaseLoad | None:
-    if node.metered_at is None or node.stuck or not node.base_a:
+    if node.metered_at is None or node.stuck:
         return None
     if not now.monotonic_s - node.metered_at.monotonic_s <= settings.meter_stale_s:
         return None
-    samples = [sample for _, sample in node.base_a]
+    samples = node.base.believed(now.monotonic_s)
+    if not samples:
+        return None
     peak = [max(0.0, *(sample[phase] for sample in samples)) for phase in range(3)]
     bound = [value * (1 + settings.base_tolerance) + settings.base_reserve_a for value in peak]
     mean = [max(0.0, sum(sample[phase] for sample in samples) / len(samples)) for phase in range(3)]

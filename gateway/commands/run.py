@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.clock import WallClock, new_loop
 from gateway.depot import Depot
-from gateway.live_table import LiveTable
+from gateway.live_table import live_table
 from gateway.single_gateway import only_gateway
 from gateway.site_file import SiteFile, read_site
 
@@ -46,7 +46,8 @@ async def _run(site: SiteFile, *, headless: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Depot(site, clock=WallClock()) as depot:
-        with LiveTable(depot.feed, headless=headless):
+        with live_table(headless=headless) as table:
+            depot.show_to(table.update)
             running = asyncio.create_task(depot.run(), name="depot")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

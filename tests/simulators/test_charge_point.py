@@ -371,7 +371,7 @@ async def test_a_central_system_that_answers_nothing_any_more_is_left_and_called
 
 
 async def test_it_shows_its_password() -> None:
-    async with FakeCentral() as central, switched_on(password="secret"):  # noqa: S106
+    async with FakeCentral() as central, switched_on(password="secret"):
         assert central.authorizations == ["Basic Q1AxOnNlY3JldA=="]
 
 
