@@ -61,8 +61,12 @@ class Commissioning:
         self._memory = charger.memory
         self._calls = calls
 
-    async def run(self) -> None:
-        """Write and read back fallbacks, probe, configure, and tell the twin; ends early when the link does."""
+    async def run(self) -> bool:
+        """Write and read back fallbacks, probe, configure, and tell the twin.
+
+        Returns:
+            Whether it is settled; False where a fallback got no clear answer, so that asking again may help.
+        """
         connectors = self._charger.spec.connectors
         verdicts = {c.id.number: await self._secure(c) for c in connectors}
         unit_before = self._memory.unit
@@ -79,6 +83,7 @@ class Commissioning:
         self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
         fields = {"charger": self._charger.spec.id, "unit": abilities.unit.value, "leases": abilities.leases}
         logger.info("commissioned", extra=fields)
+        return not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
 
     def _tell(self, connector: ConnectorSpec, verdict: Verdict) -> None:
         now = self._charger.around.clock.now()
