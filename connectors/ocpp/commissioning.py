@@ -141,7 +141,7 @@ class Commissioning:
 
     def _fallback(self, connector: ConnectorSpec, style: ProfileStyle) -> Payload:
         now = self._charger.around.clock.now().utc
-        divisor = self._charger.divisor(connector.id.number)
+        divisor = self._charger.divisor(connector.id.number, lasting=True)
         return fallback_profile(connector.id.number, connector.fallback_a, style, now=now, n_phases=divisor)
 
     async def _read_back(self, connector: ConnectorSpec) -> str | None:
@@ -156,7 +156,7 @@ class Commissioning:
         limit, said = highest_limit(outcome.payload)
         if limit is None:
             return None
-        divisor = self._charger.divisor(connector.id.number)
+        divisor = self._charger.divisor(connector.id.number, lasting=True)
         allowed = rate(connector.fallback_a, self._memory.style(ProfilePurpose.TX_DEFAULT), divisor)
         if said is not unit:
             per_ampere = divisor * NOMINAL_VOLTAGE_V
@@ -211,7 +211,7 @@ class Commissioning:
             self._memory.style(purpose),
             now=self._charger.around.clock.now().utc,
             duration_s=duration_s,
-            n_phases=self._charger.divisor(connector.id.number),
+            n_phases=self._charger.divisor(connector.id.number, lasting=True),
         )
         return await self._calls.call("SetChargingProfile", payload)
 

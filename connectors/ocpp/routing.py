@@ -91,10 +91,8 @@ def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
 def _completed(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
     """The same reading with power from the register where the charger reports no other, and its phases noted."""
     reading = event.reading
-    if reading.current_a is not None and number in charger.transactions:
-        in_use = translate.phases_in_use(reading.current_a, charger.connectors[number].phases)
-        if in_use:
-            charger.n_phases[number] = in_use
+    if reading.current_a is not None:
+        charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
         return event
     before = charger.registers.get(number)

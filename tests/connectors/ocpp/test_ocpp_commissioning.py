@@ -194,6 +194,32 @@ async def test_a_charger_that_takes_watts_only_gets_its_fallback_in_watts() -> N
         assert cp.profiles()[-1]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 2070.0
 
 
+async def test_a_charger_that_takes_amperes_but_says_power_gets_its_fallback_again_in_watts() -> None:
+    spec = charger_spec("CP1", fallback_a=10.0)
+    answers = {"GetConfiguration": configuration(ChargingScheduleAllowedChargingRateUnit="Power")}
+    async with depot(spec) as d, peer(d.system.port, answers=answers) as cp:
+        await cp.boot()
+        await until(lambda: d.sink.of(e.ChargerCommissioned))
+        schedules = [p["chargingSchedule"] for p in cp.profiles() if p["stackLevel"] == 0]
+        told = [(s["chargingRateUnit"], s["chargingSchedulePeriod"][0]["limit"]) for s in schedules]
+        assert told == [("A", 10.0), ("W", 2070.0)]
+        assert len(d.sink.of(e.FallbackConfirmed)) == 1
+
+
+async def test_a_fallback_in_watts_trusts_no_running_vehicle() -> None:
+    spec = charger_spec("CP1", fallback_a=10.0)
+    answers = {"GetConfiguration": configuration(ChargingScheduleAllowedChargingRateUnit="Power")}
+    samples = [{"measurand": "Current.Import", "value": "10", "phase": phase} for phase in ("L1", "L2", "L3")]
+    group = [{"timestamp": "2026-06-01T12:00:00Z", "sampledValue": samples}]
+    async with depot(spec) as d, peer(d.system.port, answers=answers) as cp:
+        transaction = await cp.start()
+        await cp.call("MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": group})
+        await cp.boot()
+        await until(lambda: d.sink.of(e.ChargerCommissioned))
+        limits = [p["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for p in cp.profiles()]
+        assert limits == [10.0, 2070.0, 2070.0]
+
+
 async def test_a_charger_that_only_knows_its_own_maximum_is_held_by_that() -> None:
     def maximum(payload: dict[str, Any]) -> Any:
         purpose = payload["csChargingProfiles"]["chargingProfilePurpose"]

@@ -163,6 +163,17 @@ async def test_grants_wait_for_the_boot_order() -> None:
         assert outcomes(d) == [(1, ACC)]
 
 
+async def test_a_grant_between_two_steps_of_a_later_boot_order_waits_for_its_end() -> None:
+    async with charging() as (d, cp):
+        cp.answers["GetCompositeSchedule"] = cp.answers["GetConfiguration"] = SILENT
+        await cp.boot()
+        await until(lambda: cp.unanswered)
+        d.system.offer(grant(10))
+        await until(lambda: outcomes(d))
+        assert outcomes(d) == [(1, ACC)]
+        assert [a for a, _ in cp.asked][-2:] == ["GetConfiguration", "SetChargingProfile"]
+
+
 async def test_a_charger_that_takes_no_tx_profile_gets_its_grants_as_default_and_that_is_remembered() -> None:
     answers = {"SetChargingProfile": by_purpose(tx=REJECTED)}
     async with charging(answers=answers) as (d, cp):

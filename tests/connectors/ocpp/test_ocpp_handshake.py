@@ -128,7 +128,8 @@ async def test_a_charger_with_a_password_must_show_its_own() -> None:
             assert (await refused(d.system.port, **options))[0] == 401
         # A right password of another charger, shown by its right user, opens no door but its own.
         assert (await refused(d.system.port, user="CP2", password="secret-two-16ch"))[0] == 401
-        assert d.refused("CP1", "wrong-password") == 5
+        assert (await refused(d.system.port, user="CP2", password="secret-one-16ch"))[0] == 401
+        assert d.refused("CP1", "wrong-password") == 6
         told = " ".join(str(r) for r in d.sink.of(e.InputRefused))
         assert "secret" not in told
 

@@ -7,6 +7,10 @@ import json
 import logging
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.typing import Subprotocol
 
 from connectors.ocpp.calls import LinkLost, TimedOut
 from connectors.ocpp.session import TokenBucket
@@ -61,11 +65,37 @@ async def test_a_charger_that_sends_frames_but_no_pongs_is_alive() -> None:
     async with depot() as d, peer(d.system.port) as cp:
         await cp.boot()
         await until(lambda: d.sink.of(e.ChargerCommissioned))
-        cp.link.protocol.send_pong = lambda data: None  # type: ignore[method-assign]
+        send = cp.link.protocol.send_frame
+        dropped: list[Frame] = []
+        cp.link.protocol.send_frame = lambda f: (dropped.append if f.opcode is Opcode.PONG else send)(f)  # type: ignore[method-assign]
         for _ in range(60):
             await asyncio.sleep(2)
             await cp.call("Heartbeat")
         assert d.sink.of(e.ChargerDisconnected) == []
+        assert len(dropped) > 5
+
+
+async def test_two_newcomers_in_place_of_a_dead_link_become_one() -> None:
+    async with depot(ping_interval_s=1000) as d, peer(d.system.port) as old:
+        await old.boot()
+        old.link.transport.pause_reading()
+        results = await asyncio.gather(*(served(d.system.port) for _ in range(3)))
+        assert sorted(results) == [False, False, True]
+        assert len(d.sink.of(e.ChargerConnected)) == 2
+
+
+async def served(port: int) -> bool:
+    """Whether a new link lives on for a while."""
+    async with peer(port) as cp:
+        await asyncio.sleep(3)
+        return cp.link.state is State.OPEN
+
+
+async def test_compression_is_never_agreed() -> None:
+    async with depot() as d:
+        url = f"ws://127.0.0.1:{d.system.port}/ocpp/CP1"
+        async with connect(url, subprotocols=[Subprotocol("ocpp1.6")], compression="deflate", proxy=None) as link:
+            assert link.protocol.extensions == []
 
 
 async def test_a_charger_that_never_answers_delays_nobody_else_and_is_cut() -> None:
