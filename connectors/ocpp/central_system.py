@@ -149,7 +149,7 @@ class CentralSystem:
         address = _address(connection)
         try:
             identity = identity_in(request.path, self._settings.path)
-        except (ProtocolError, UnicodeDecodeError) as exc:
+        except ProtocolError as exc:
             return self._refuse(connection, address, "bad-identity", HTTPStatus.NOT_FOUND, str(exc))
         now_s = asyncio.get_running_loop().time()
         if self._guard.wait_s(address, identity, now_s) > 0.0:

@@ -77,6 +77,9 @@ class Peer:
         answers: what it answers to each action; a dict, SILENT, or a function of the payload. An answer that is a
             list is sent as the rest of a frame, e.g. [4, "NotSupported", "", {}].
         asked: the CALLs it received.
+        unanswered: unique ids of those it met with silence.
+        stray: answers to nothing it waits for.
+        heard: every frame in order, as the action of a CALL or "answer".
     """
 
     link: ClientConnection
@@ -86,6 +89,7 @@ class Peer:
     ids: count[int] = field(default_factory=lambda: count(1))
     waiting: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
     stray: list[list[Any]] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
 
     async def read(self) -> None:
         try:
@@ -98,6 +102,7 @@ class Peer:
                 future.set_exception(ConnectionError("link closed"))
 
     async def on_frame(self, frame: list[Any]) -> None:
+        self.heard.append("answer" if frame[0] != 2 else frame[2])
         if frame[0] != 2:
             future = self.waiting.pop(str(frame[1]), None)
             if future is None:
