@@ -58,7 +58,9 @@ async def switched_on(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def profile(limit: float, *, purpose: str = "TxProfile", id: int = 1, level: int = 0, **extra: Any) -> dict[str, Any]:
+def profile(
+    limit: float, *, purpose: str = "TxProfile", number: int = 1, level: int = 0, **extra: Any
+) -> dict[str, Any]:
     """csChargingProfiles with one period; `duration` goes into the schedule."""
     schedule: dict[str, Any] = {
         "chargingRateUnit": extra.pop("unit", "A"),
@@ -68,7 +70,7 @@ def profile(limit: float, *, purpose: str = "TxProfile", id: int = 1, level: int
         if name in extra:
             schedule[name] = extra.pop(name)
     return {
-        "chargingProfileId": id,
+        "chargingProfileId": number,
         "stackLevel": level,
         "chargingProfilePurpose": purpose,
         "chargingProfileKind": "Absolute",

@@ -105,6 +105,7 @@ def unserved_kwh(site: SiteTree, what: Scenario, planned: tuple[PlannedSession, 
         rows.append(row.ravel())
         bounds.append(s.energy_kwh)
     gain = -np.concatenate([np.full(steps, power_kw(step_h, s.battery.n_phases)) for s in planned])
-    solved = linprog(gain, np.array(rows), np.array(bounds), bounds=list(zip(np.zeros(n * steps), upper.ravel())))
+    most = [(0.0, amps) for amps in upper.ravel()]
+    solved = linprog(gain, np.array(rows), np.array(bounds), bounds=most)
     assert solved.success
     return float(sum(s.energy_kwh for s in planned) + solved.fun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -33,4 +34,4 @@ def test_noise_is_slow_and_the_same_whenever_it_is_asked_for() -> None:
     back = [base_currents(LOAD, 1, second, at)[0] for second in reversed(range(200))]
     assert there == back[::-1]
     assert len(set(there)) > 100
-    assert max(abs(a - b) for a, b in zip(there, there[1:], strict=False)) < 0.5
+    assert max(abs(a - b) for a, b in itertools.pairwise(there)) < 0.5

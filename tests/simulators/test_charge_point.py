@@ -99,7 +99,7 @@ async def test_configuration_decides_what_is_sampled_and_how_often() -> None:
 
 async def test_a_lease_holds_for_its_duration_and_then_the_default_is_in_force_again() -> None:
     async with FakeCentral() as central, switched_on() as point:
-        default = {"connectorId": 1, "csChargingProfiles": profile(8.0, purpose="TxDefaultProfile", id=9)}
+        default = {"connectorId": 1, "csChargingProfiles": profile(8.0, purpose="TxDefaultProfile", number=9)}
         assert await central.call("CP1", "SetChargingProfile", default) == {"status": "Accepted"}
         await point.plug(1, car(), TAG)
         await settle(10)

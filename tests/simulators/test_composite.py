@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ RUNNING = Scene(connector=1, transaction_start_s=NOON, transaction_id=7)
 def profile(
     limit: float = 16.0,
     *,
-    id: int = 1,
+    number: int = 1,
     purpose: ProfilePurpose = ProfilePurpose.TX_DEFAULT,
     connector: int = 1,
     level: int = 0,
@@ -42,7 +44,7 @@ def profile(
     n_phases: int | None = None,
 ) -> Profile:
     return Profile(
-        id=id,
+        id=number,
         connector=connector,
         stack_level=level,
         purpose=purpose,
@@ -64,18 +66,18 @@ def test_without_profiles_nothing_limits() -> None:
 
 
 def test_of_two_defaults_the_higher_stack_level_prevails_even_when_it_allows_more() -> None:
-    low, high = profile(6, id=1, level=0), profile(20, id=2, level=3)
+    low, high = profile(6, number=1, level=0), profile(20, number=2, level=3)
     assert limit_at([low, high], NOON, RUNNING) == 20
 
 
 def test_when_the_higher_level_ends_the_lower_one_is_in_force_again() -> None:
-    low, high = profile(6, id=1, level=0), profile(20, id=2, level=3, duration=90)
+    low, high = profile(6, number=1, level=0), profile(20, number=2, level=3, duration=90)
     assert composite([low, high], NOON, NOON + 300, RUNNING) == (Step(NOON, 20), Step(NOON + 90, 6))
 
 
 def test_a_transaction_profile_overrules_the_default_and_returns_to_it_when_its_lease_ends() -> None:
-    default = profile(6, id=1, level=8)
-    lease = profile(25, id=2, purpose=ProfilePurpose.TX, duration=120, transaction=7)
+    default = profile(6, number=1, level=8)
+    lease = profile(25, number=2, purpose=ProfilePurpose.TX, duration=120, transaction=7)
     assert composite([default, lease], NOON, NOON + 600, RUNNING) == (Step(NOON, 25), Step(NOON + 120, 6))
 
 
@@ -86,14 +88,14 @@ def test_a_transaction_profile_says_nothing_without_its_transaction() -> None:
 
 
 def test_the_charge_point_maximum_caps_whatever_the_session_is_allowed() -> None:
-    lease = profile(25, id=2, purpose=ProfilePurpose.TX)
-    station = profile(10, id=3, purpose=ProfilePurpose.CHARGE_POINT_MAX, connector=0)
+    lease = profile(25, number=2, purpose=ProfilePurpose.TX)
+    station = profile(10, number=3, purpose=ProfilePurpose.CHARGE_POINT_MAX, connector=0)
     assert limit_at([lease, station], NOON, RUNNING) == 10
     assert limit_at([station], NOON, Scene(0)) == 10
 
 
 def test_a_default_for_the_connector_goes_before_one_for_the_whole_station() -> None:
-    everywhere, here = profile(10, id=1, connector=0), profile(20, id=2, connector=1)
+    everywhere, here = profile(10, number=1, connector=0), profile(20, number=2, connector=1)
     assert limit_at([everywhere, here], NOON, RUNNING) == 20
     assert limit_at([everywhere, here], NOON, Scene(2, transaction_start_s=NOON)) == 10
 
@@ -167,7 +169,7 @@ def some_profile(draw: st.DrawFn) -> Profile:
     days_back = draw(st.integers(0, 2)) * 7 * DAY_S if recurrency else 0.0
     start = draw(st.none() | seconds) if kind is ProfileKind.ABSOLUTE else draw(seconds)
     return profile(
-        id=draw(st.integers(1, 999)),
+        number=draw(st.integers(1, 999)),
         purpose=purpose,
         connector=0 if purpose is ProfilePurpose.CHARGE_POINT_MAX else draw(st.sampled_from([0, 1, 2])),
         level=draw(st.integers(0, 3)),
@@ -221,7 +223,7 @@ def test_the_composite_schedule_is_right_in_every_second(profiles: list[Profile]
     begin, end = NOON - 100, NOON + 300
     steps = composite(profiles, begin, end, scene)
     assert [step.start_s for step in steps] == sorted({step.start_s for step in steps})
-    assert all(one.limit_a != other.limit_a for one, other in zip(steps, steps[1:], strict=False))
+    assert all(one.limit_a != other.limit_a for one, other in itertools.pairwise(steps))
     for second in range(400):
         at = begin + second
         stated = [step.limit_a for step in steps if step.start_s <= at][-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from datetime import UTC, datetime
 
@@ -74,4 +75,4 @@ async def test_a_meter_publishes_at_its_interval_and_outlives_a_broker_that_is_a
     await asyncio.sleep(20)
     task.cancel()
     assert len(published) == 10
-    assert all(later - earlier == pytest.approx(2.0) for earlier, later in zip(published, published[1:], strict=False))
+    assert all(later - earlier == pytest.approx(2.0) for earlier, later in itertools.pairwise(published))
