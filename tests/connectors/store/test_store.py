@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.store.commit import Work
 from connectors.store.database import Store
 from connectors.store.journal_reader import read_events
 from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, connect
-from connectors.store.writer import ThreadedWriter, Work
+from connectors.store.writer import ThreadedWriter
 from tests.fakes import EPOCH, LoopClock, instant
 from twin_core.errors import StorageError
 from twin_core.models.charger import ConnectorReading, ConnectorStatus
