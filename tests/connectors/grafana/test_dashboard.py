@@ -26,6 +26,7 @@ from gateway.telemetry_points import (
     session_points,
     setpoint_points,
 )
+from tests.connectors.grafana.grafana_sends import as_grafana_sends_it
 from tests.connectors.influx.influx_server import Influxd
 from tests.fakes import EPOCH
 from tests.services import require_program
@@ -50,23 +51,9 @@ CONNECTORS = tuple(ConnectorId(ChargerId(name), 1) for name in ("CP1", "CP 2.x")
 DURATION = timedelta(minutes=30)
 
 
-def as_grafana_sends_it(influxql: str, *, site: str, connectors: tuple[str, ...] | None, interval: str = "60s") -> str:
-    """A query with its macros and variables filled in; no connectors means that "All" is chosen."""
-    begin, end = (int(t.timestamp() * 1000) for t in (EPOCH, EPOCH + DURATION))
-    every = ".*" if connectors is None else "|".join(map(_regex_escaped, connectors))
-    chosen = f"({every})" if connectors is not None and len(connectors) > 1 else every
-    filled = (
-        influxql.replace("$timeFilter", f"time >= {begin}ms and time <= {end}ms")
-        .replace("$__interval", interval)
-        .replace("${site:regex}", _regex_escaped(site))
-        .replace("${connector:regex}", chosen)
-    )
-    assert "$" not in filled.replace("$/", "/"), f"left over: {filled}"
-    return filled
-
-
-def _regex_escaped(value: str) -> str:
-    return re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", value)
+def as_sent(influxql: str, *, site: str, connectors: tuple[str, ...] | None) -> str:
+    """A query as Grafana sends it for the half hour of the tests."""
+    return as_grafana_sends_it(influxql, EPOCH, EPOCH + DURATION, site=site, connectors=connectors)
 
 
 def half_an_hour(site: str) -> Iterator[Point]:
@@ -158,7 +145,7 @@ def unit_of(panel: Panel, series: str) -> Unit:
 def test_every_query_finds_data_of_the_size_its_unit_promises(
     influxd: Influxd, panel: Panel, query: Any, site: str, connectors: tuple[str, ...] | None
 ) -> None:
-    found = influxd.query(as_grafana_sends_it(query.influxql, site=site, connectors=connectors))
+    found = influxd.query(as_sent(query.influxql, site=site, connectors=connectors))
     values = [
         (column if panel.kind is Kind.TABLE else query.alias, value)
         for series in found
@@ -176,7 +163,7 @@ def test_every_query_finds_data_of_the_size_its_unit_promises(
 @pytest.mark.parametrize(("panel", "query"), QUERIES)
 def test_every_tag_in_a_legend_is_one_the_query_groups_by(influxd: Influxd, panel: Panel, query: Any) -> None:
     tags = re.findall(r"\$tag_(\w+)", query.alias)
-    for series in influxd.query(as_grafana_sends_it(query.influxql, site="north", connectors=None)):
+    for series in influxd.query(as_sent(query.influxql, site="north", connectors=None)):
         assert set(tags) == set(series.get("tags", {}))
         assert all(series["tags"].values()) if tags else True
 
@@ -184,16 +171,16 @@ def test_every_tag_in_a_legend_is_one_the_query_groups_by(influxd: Influxd, pane
 @pytest.mark.services
 def test_a_chosen_connector_and_a_chosen_site_are_shown_alone(influxd: Influxd) -> None:
     (panel,) = (p for p in PANELS if p.title == "Power by connector")
-    sent = as_grafana_sends_it(panel.queries[0].influxql, site="a/b (old) 1.5", connectors=("CP 2.x/1",))
+    sent = as_sent(panel.queries[0].influxql, site="a/b (old) 1.5", connectors=("CP 2.x/1",))
     assert [series["tags"]["connector"] for series in influxd.query(sent)] == ["CP 2.x/1"]
-    nobody = as_grafana_sends_it(panel.queries[0].influxql, site="a/b (old) 195", connectors=None)
+    nobody = as_sent(panel.queries[0].influxql, site="a/b (old) 195", connectors=None)
     assert influxd.query(nobody) == []
 
 
 @pytest.mark.services
 def test_the_choices_at_the_head_list_what_there_is(influxd: Influxd) -> None:
     def choices(influxql: str) -> set[str]:
-        sent = as_grafana_sends_it(influxql, site="north", connectors=None)
+        sent = as_sent(influxql, site="north", connectors=None)
         return {value for series in influxd.query(sent) for _, value in series["values"]}
 
     assert choices(SITE.influxql) == set(SITES)

@@ -156,6 +156,7 @@ class Door:
     async def open(self) -> None:
         app = web.Application(client_max_size=2**28)
         app.router.add_post("/api/v2/write", self._write)
+        app.router.add_get("/elsewhere", _content_with_anything)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, auto_decompress=False)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -183,6 +184,10 @@ class Door:
                 return web.Response(status=answer.status, body=await answer.read())
         except (TimeoutError, ClientError, OSError) as exc:
             return web.Response(status=503, text=f"the server behind the door is away: {exc}")
+
+
+async def _content_with_anything(_: web.Request) -> web.Response:
+    return web.Response(status=204)
 
 
 @asynccontextmanager

@@ -216,8 +216,7 @@ async def test_faults_at_the_door_cost_nothing(influxd: Influxd, door: Door, tmp
             Answer(500),
             Answer(401, "unauthorized"),
             Answer(404, "no such bucket"),
-            Answer(413, "too large"),
-            Answer(302, headers={"Location": door.url + "/api/v2/write"}),
+            Answer(302, headers={"Location": f"{door.url}/elsewhere"}),
             Answer(200, "<html>log in to the guest network</html>"),
         ]
     )
@@ -225,6 +224,18 @@ async def test_faults_at_the_door_cost_nothing(influxd: Influxd, door: Door, tmp
         sink.write(numbered(0, 1000))
         assert await sink.drain(20)
         assert (sink.counters.written, sink.counters.refused, sink.counters.dropped) == (1000, 0, 0)
+    assert influxd.column("connector", "power_kw") == expected(1000)
+
+
+@pytest.mark.services
+async def test_a_server_that_takes_small_requests_only_gets_small_ones(
+    influxd: Influxd, door: Door, tmp_path: Path
+) -> None:
+    door.judge = lambda body: Answer(413, "too large") if len(body) > 5000 else None
+    async with sink_to(quick(door.url, tmp_path)) as sink:
+        sink.write(numbered(0, 1000))
+        assert await sink.drain(10)
+        assert sink.counters.extra["failures"] == 0
     assert influxd.column("connector", "power_kw") == expected(1000)
 
 
