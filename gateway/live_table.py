@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from panel.shapes import AlarmView, ConnectorState, ConnectorView, PanelView, Severity, SiteView
 from twin_core.models.grant import Verdict
+
+logger = logging.getLogger(__name__)
 
 ALARMS_SHOWN = 3
 FRAME_ROWS = 12
@@ -57,7 +60,8 @@ def progress_line(view: PanelView) -> str:
     alarms = sum(alarm.severity is Severity.ALARM for alarm in view.alarms)
     return (
         f"{site.time:%Y-%m-%d %H:%M} {site.power_kw:6.1f}{limit} kW  "
-        f"{site.charging} charging, {site.sessions} vehicles  {tally.delivered_kwh:.1f} kWh in {tally.sessions_completed}/{tally.sessions_started} sessions  "
+        f"{site.charging} charging, {site.sessions} vehicles  "
+        f"{tally.delivered_kwh:.1f} kWh in {tally.sessions_completed}/{tally.sessions_started} sessions  "
         f"{site.price_eur_per_kwh:.3f} €/kWh  {plan}  {alarms} alarms"
     )
 
@@ -184,7 +188,7 @@ class LiveTable:
         self._last_line: PanelView | None = None
         self._closing = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._write, name="live-table", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="live-table", daemon=True)
         self.skipped = 0
 
     def __enter__(self) -> Self:
@@ -215,12 +219,27 @@ class LiveTable:
         self._last_line = view
         return True
 
-    def _write(self) -> None:
-        if not self._console.is_terminal:
-            while (view := self._take()) is not None:
-                self._console.print(progress_line(view), markup=False, highlight=False, soft_wrap=True)
-            return
-        with Live(console=self._console, auto_refresh=False, vertical_overflow="crop") as live:
+    def _run(self) -> None:
+        try:
+            self._draw() if self._console.is_terminal else self._print()
+        except (OSError, SystemExit) as gone:
+            # Rich ends its thread with SystemExit when the other end of a pipe is closed; the depot runs on.
+            logger.warning("terminal_gone", extra={"cause": repr(gone)})
+
+    def _print(self) -> None:
+        while (view := self._take()) is not None:
+            self._console.print(progress_line(view), markup=False, highlight=False, soft_wrap=True)
+
+    def _draw(self) -> None:
+        live = Live(
+            console=self._console,
+            auto_refresh=False,
+            vertical_overflow="crop",
+            # The program's own output stays its own: redirected, it would wait for a stuck terminal too.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        with live:
             while (view := self._take()) is not None:
                 live.update(render(view, rows=max(3, self._console.height - FRAME_ROWS)), refresh=True)
                 with self._changed:
