@@ -51,6 +51,9 @@ logger = logging.getLogger(__name__)
 VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
+EFFECTIVE_SITE = "site.json"
+"""Beside the journal: the site as it was run, every default and option filled in, for replays."""
+
 TARIFF_AHEAD = timedelta(days=7)
 
 
@@ -98,6 +101,7 @@ class Depot:
         async with AsyncExitStack() as stack:
             data = self.site.data_dir
             data.mkdir(parents=True, exist_ok=True)
+            (data / EFFECTIVE_SITE).write_text(self.site.model_dump_json(indent=2), encoding="utf-8")
             self.store = await stack.enter_async_context(
                 Store(data / "journal.db", clock=self._clock, threaded=self.options.threaded)
             )
@@ -277,7 +281,7 @@ def twin_settings(site: SiteFile) -> TwinSettings:
     """What the site file says of the twin."""
     control = site.control
     return TwinSettings(
-        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a),
+        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a, ramp_s=control.ramp_s),
         estimation=EstimationSettings(
             meter_stale_s=min((meter.stale_after_s for meter in site.meters), default=15.0),
             assumed_energy_kwh=control.assumed_energy_kwh,

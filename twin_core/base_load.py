@@ -24,7 +24,7 @@ WINDOW_S = 60.0
 """Steady samples that make up the bound."""
 
 PATIENCE_S = 25.0
-"""Without a steady sample for so long, the unsteady ones count too."""
+"""Without a steady sample for so long, the calmest of the others counts too."""
 
 STEADY_A = 2.0
 """Chargers' draws that changed by less in all do not spoil a sample."""
@@ -63,12 +63,12 @@ class BaseSample:
     """The most the base load can have been at one moment.
 
     Attributes:
-        steady: True when no charger's draw changed around it.
+        moved_a: by how much the chargers' draws changed around it, and so by how much it may be too high.
     """
 
     at_s: float
     current_a: PhaseCurrents
-    steady: bool
+    moved_a: float
 
 
 class BaseLoadTracker:
@@ -91,10 +91,11 @@ class BaseLoadTracker:
             self._samples.popleft()
 
     def believed(self, now_s: float) -> list[PhaseCurrents]:
-        """Samples to believe now: steady ones, and the others only where steady ones are too old; maybe none."""
-        steady = [sample for sample in self._samples if sample.steady]
+        """Samples to believe now: the steady ones, with the calmest of late where those are old; maybe none."""
+        steady = [sample for sample in self._samples if sample.moved_a < STEADY_A]
         if not steady or now_s - steady[-1].at_s > PATIENCE_S:
-            return [sample.current_a for sample in self._samples]
+            late = [sample for sample in self._samples if now_s - sample.at_s <= PATIENCE_S] or self._samples
+            steady += [min(late, key=lambda sample: sample.moved_a)] if late else []
         return [sample.current_a for sample in steady]
 
 
@@ -105,4 +106,4 @@ def _judge(at_s: float, metered_a: PhaseCurrents, traces: list[CurrentTrace]) ->
         least = add_currents(least, (min(before[0], after[0]), min(before[1], after[1]), min(before[2], after[2])))
         moved_a += max(abs(now - then) for then, now in zip(before, after, strict=True))
     base = (metered_a[0] - least[0], metered_a[1] - least[1], metered_a[2] - least[2])
-    return BaseSample(at_s, base, moved_a < STEADY_A)
+    return BaseSample(at_s, base, moved_a)

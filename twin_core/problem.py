@@ -39,7 +39,7 @@ class PlanningSettings:
     horizon_h: float = 8.0
     finish_early_min: float = 3.0
     finish_early_part: float = 0.1
-    reserve_a: float = 2.0
+    reserve_a: float = 3.0
     shortfall_factor: float = 5.0
     shortfall_floor_eur_per_kwh: float = 1.0
     supply_voltage_factor: float = 1.1

@@ -35,7 +35,6 @@ def run(options: argparse.Namespace) -> int:
     """Exit status: 0 after an orderly stop."""
     site, _ = read_site(options.site)
     with only_gateway(site.data_dir), asyncio.Runner(loop_factory=lambda: new_loop(1.0)) as runner:
-        (site.data_dir / "site.toml").write_text(options.site.read_text(encoding="utf-8"), encoding="utf-8")
         runner.run(_run(site, headless=options.headless))
     return 0
 

@@ -72,7 +72,7 @@ def test_a_current_cap_counts_the_phases_a_connector_is_wired_to() -> None:
 def test_unplanned_connectors_and_base_load_are_taken_off_the_caps() -> None:
     tree = site(charger("A"), charger("B", fallback_a=6.0), limit_a=40.0, base_load_worst_a=10.0)
     caps = {cap.name: cap for cap in ask(plugged_in(tree, "A"), {connector_id("B"): 6.0}).caps}
-    np.testing.assert_allclose(caps["grid L1"].limit, 40 - 10 - 2 - 6)
+    np.testing.assert_allclose(caps["grid L1"].limit, 40 - 10 - 3 - 6)
 
 
 def test_a_satisfied_session_is_not_planned() -> None:
