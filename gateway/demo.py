@@ -195,9 +195,10 @@ async def _result(
 def _telemetry(depot: Depot) -> dict[str, int]:
     """What became of the rows: at the server where there is one, else in the local history."""
     counters = depot.history.counters if depot.influx is None else depot.influx.counters
+    lost = counters.dropped + counters.refused
     return {
-        "points_written": counters.written if depot.influx is not None else counters.accepted,
-        "points_lost": counters.dropped + counters.refused,
+        "points_written": depot.telemetry.points - lost if depot.influx is None else counters.written,
+        "points_lost": lost,
         "backlog": counters.backlog,
     }
 

@@ -106,6 +106,7 @@ class Depot:
                 Store(data / "journal.db", clock=self._clock, threaded=self.options.threaded)
             )
             self.sinks = await self._open_sinks(stack, data)
+            self.telemetry = Telemetry(self.sinks, every_s=self._telemetry_every_s())
             self.solver = await self._open_solver(stack)
             self.runtime = Runtime(
                 self._new_twin(),
@@ -113,7 +114,7 @@ class Depot:
                 journal=self.store,
                 solver=self.solver,
                 settings=runtime_settings(self.site),
-                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s()), self._views],
+                observers=[self.watch, self.telemetry, self._views],
             )
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             self.central = await stack.enter_async_context(self._new_central_system())
