@@ -8,6 +8,7 @@ import json
 import logging
 import socket
 from collections.abc import Collection, Generator, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -96,35 +97,15 @@ def create_app(
     @app.get("/api/history")
     async def what_was(asked: Annotated[HistoryQuery, Query()]) -> History:
         """Fields of one measurement over the hours before `until`, which is now unless given."""
-        until = asked.until or _now(feed)
-        since = until - timedelta(hours=asked.hours)
-        tags = {**(history_tags or {}), **asked.tags()}
-        fields = asked.field or SITE_FIELDS
         try:
-            found = None
-            if history is not None:
-                found = await history_of(history, asked.measurement, tags, fields, since, until, max_rows=HISTORY_ROWS)
-            if found is not None and found.time_s:
-                return found
-            return await history_of(feed.recent, asked.measurement, {}, fields, since, until, max_rows=HISTORY_ROWS)
+            return await _history(feed, history, history_tags or {}, asked)
         except StorageError as unreadable:
             raise HTTPException(503, f"history cannot be read now: {unreadable}") from unreadable
 
     @app.get("/healthz")
     async def health() -> Health:
         """Liveness for a supervisor: `view_at` moves while the depot is controlled."""
-        counters, view = feed.counters, feed.view
-        return Health(
-            status="waiting" if view is None else "ok",
-            view_at=None if view is None else view.site.time,
-            watchers=feed.watchers,
-            published=counters.published,
-            sent=counters.sent,
-            skipped=counters.skipped,
-            resyncs=counters.resyncs,
-            dropped=counters.dropped,
-            refused=counters.refused,
-        )
+        return _health(feed)
 
     @app.websocket("/ws")
     async def live(link: WebSocket) -> None:
@@ -138,6 +119,31 @@ def create_app(
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="pages")
     app.add_middleware(Guard, hosts=hosts)
     return app
+
+
+async def _history(
+    feed: PanelFeed, history: HistoryPort | None, store_tags: Mapping[str, str], asked: HistoryQuery
+) -> History:
+    """What the store has, or else what the feed remembers."""
+    until = asked.until or _now(feed)
+    since = until - timedelta(hours=asked.hours)
+    fields = asked.field or SITE_FIELDS
+    tags = asked.tags()
+    if history is not None:
+        kept = {**store_tags, **tags}
+        found = await history_of(history, asked.measurement, kept, fields, since, until, max_rows=HISTORY_ROWS)
+        if found.time_s:
+            return found
+    return await history_of(feed.recent, asked.measurement, tags, fields, since, until, max_rows=HISTORY_ROWS)
+
+
+def _health(feed: PanelFeed) -> Health:
+    return Health(
+        status="waiting" if feed.view is None else "ok",
+        view_at=None if feed.view is None else feed.view.site.time,
+        watchers=feed.watchers,
+        **asdict(feed.counters),
+    )
 
 
 def _now(feed: PanelFeed) -> datetime:

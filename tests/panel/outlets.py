@@ -34,7 +34,7 @@ outlets = st.builds(
 
 @st.composite
 def views(draw: st.DrawFn) -> PanelView:
-    """What the panel shows of some depot at some moment."""
+    """What the panel shows of some depot at some moment, its connectors in any order."""
     made = report(
         tuple(draw(st.lists(outlets, min_size=1, max_size=4))),
         now=Instant(0.0, NOON).later(draw(st.integers(0, 90_000))),
@@ -42,4 +42,5 @@ def views(draw: st.DrawFn) -> PanelView:
         plan=draw(st.sampled_from(["made", None])),
         shedding=draw(st.booleans()),
     )
-    return view(made)
+    shown = view(made)
+    return shown.model_copy(update={"connectors": tuple(draw(st.permutations(shown.connectors)))})

@@ -6,6 +6,7 @@ import * as format from "./format.js";
 import { powerRows, priceRows, windowOf } from "./rows.js";
 
 const PRICE_HEIGHT = 92;
+const AXIS_WIDTH = 74;
 const SYNC = "depot";
 const KEY = [["drawn", "charging"], ["base", "other load"], ["planned", "planned"], ["limit", "limit"], ["price", "price"]];
 
@@ -106,7 +107,7 @@ function powerOptions(shared, height, view) {
       { fill: colours.baseAheadFill, width: 0, paths: steps, points: { show: false } },
       { stroke: colours.limit, width: 1.5, dash: [7, 4], points: { show: false } },
     ],
-    axes: [{ ...axis(colours), values: hours, size: 26 }, { ...axis(colours), size: 62, values: (_, ticks) => ticks.map((v) => `${format.whole(v)} kW`) }],
+    axes: [{ ...axis(colours), values: hours, size: 26 }, { ...axis(colours), size: AXIS_WIDTH, values: (_, ticks) => ticks.map((v) => `${format.whole(v)} kW`) }],
   };
 }
 
@@ -118,7 +119,7 @@ function priceOptions(shared) {
     series: [{}, { stroke: colours.price, fill: colours.priceFill, width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
     axes: [
       { ...axis(colours), show: false },
-      { ...axis(colours), size: 62, space: 26, values: (_, ticks) => ticks.map((v) => `${v.toFixed(2)} €`) },
+      { ...axis(colours), size: AXIS_WIDTH, space: 26, values: (_, ticks) => ticks.map((v) => `${v.toFixed(2)} €`) },
     ],
   };
 }

@@ -12,6 +12,7 @@ import { Site } from "./site.js";
 import { Tree } from "./tree.js";
 
 const CHART_EVERY_MS = 1000;
+const GAP_S = 60;
 
 const model = new Model();
 const parts = { site: new Site(), alarms: new Alarms(), tree: new Tree(), connectors: new Connectors(), chart: new Chart() };
@@ -23,7 +24,7 @@ let chartAt = -Infinity;
 function onMessage(message) {
   const changed = model.take(message);
   if (changed === null) return connection.resync();
-  if (message.type === "snapshot") remember();
+  if (message.type === "snapshot" && isOld(history)) remember();
   else history = withNow(history, model.view.site);
   if (waiting === null) requestAnimationFrame(draw);
   waiting = waiting === null ? changed : merged(waiting, changed);
@@ -57,6 +58,12 @@ function draw(frame) {
   }
   parts.chart.remember(history);
   document.documentElement.dataset.seq = model.seq;
+}
+
+/** Whether more than a little is missing between the last row and now. */
+function isOld({ time_s }) {
+  const missing = Date.parse(model.view.site.time) / 1000 - (time_s.at(-1) ?? -Infinity);
+  return !(missing >= 0 && missing < GAP_S);
 }
 
 /** Fetch what was before this page was opened, or while it was cut off. */
