@@ -209,7 +209,8 @@ def _shortcomings(report: dict[str, Any], telemetry_delivered: bool) -> list[str
     if report["envelope"]["violations"]:
         found.append(f"limits were exceeded {report['envelope']['violations']} times, worst {truth['worst']}")
     if truth["completed"] < truth["sessions"]:
-        found.append(f"{truth['sessions'] - truth['completed']} of {truth['sessions']} sessions did not come to an end")
+        short = truth["sessions"] - truth["completed"]
+        found.append(f"{short} of {truth['sessions']} cars left with less than they asked for and their stay allowed")
     if truth["unserved_kwh"] > UNSERVED_TOLERANCE * max(truth["requested_kwh"], 1.0):
         found.append(f"{truth['unserved_kwh']} of {truth['requested_kwh']} kWh were not delivered")
     if report["telemetry"]["points_lost"] or not telemetry_delivered:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from panel.alarms import alarms_of
-from panel.report import Margin, Report
 from panel.shapes import (
     AlarmView,
     ConnectorState,
@@ -24,6 +23,7 @@ from panel.shapes import (
 )
 from panel.words import planned_from, state_of, why_limited
 from twin_core import snapshot as twin
+from twin_core.cycle import CycleReport
 from twin_core.models.charger import ChargerIdentity
 from twin_core.models.ids import ConnectorId, NodeId
 from twin_core.models.plan import Plan
@@ -58,7 +58,7 @@ class ViewSettings:
     prices_ahead_h: float = 24.0
 
 
-def view(report: Report, settings: ViewSettings | None = None) -> PanelView:
+def view(report: CycleReport, settings: ViewSettings | None = None) -> PanelView:
     """What the panel shows of one control cycle."""
     settings = settings or ViewSettings()
     snapshot = report.snapshot
@@ -81,7 +81,7 @@ def view(report: Report, settings: ViewSettings | None = None) -> PanelView:
 
 
 def _connector(
-    report: Report, seen: twin.ConnectorView, charger: twin.ChargerView, settings: ViewSettings
+    report: CycleReport, seen: twin.ConnectorView, charger: twin.ChargerView, settings: ViewSettings
 ) -> ConnectorView:
     snapshot, connector_id = report.snapshot, seen.spec.id
     now = snapshot.now.utc
@@ -132,7 +132,7 @@ def _maker(identity: ChargerIdentity | None) -> str:
     return "" if identity is None else f"{identity.vendor} {identity.model}".strip()
 
 
-def _nodes(report: Report) -> tuple[NodeView, ...]:
+def _nodes(report: CycleReport) -> tuple[NodeView, ...]:
     """Nodes above the chargers; a charger's own node is told by its connectors."""
     charger_a = _charger_currents(report.snapshot)
     return tuple(
@@ -142,7 +142,7 @@ def _nodes(report: Report) -> tuple[NodeView, ...]:
     )
 
 
-def _node(seen: twin.NodeView, margin: Margin | None, charger_a: PhaseCurrents, now: datetime) -> NodeView:
+def _node(seen: twin.NodeView, margin: NodeMargin | None, charger_a: PhaseCurrents, now: datetime) -> NodeView:
     node = seen.node
     metered_a = _phases_or_none(seen.metered_a) if seen.base.trusted else None
     present_a = _phases(add_currents(charger_a, seen.base.estimate_a)) if metered_a is None else metered_a
@@ -177,7 +177,7 @@ def _charger_currents(snapshot: twin.Snapshot) -> dict[NodeId, PhaseCurrents]:
     return total
 
 
-def _site(report: Report, connectors: tuple[ConnectorView, ...]) -> SiteView:
+def _site(report: CycleReport, connectors: tuple[ConnectorView, ...]) -> SiteView:
     snapshot = report.snapshot
     root = snapshot.nodes[snapshot.site.root.id]
     base_kw = power_kw(sum(root.base.estimate_a), 1)
@@ -216,7 +216,7 @@ def _effective_limit_kw(node: Node) -> float | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _headroom_kw(margin: Margin | None) -> float | None:
+def _headroom_kw(margin: NodeMargin | None) -> float | None:
     """Balanced power that may still be handed out: the fullest phase decides."""
     if margin is None:
         return None
@@ -224,7 +224,7 @@ def _headroom_kw(margin: Margin | None) -> float | None:
     return min((room for room in rooms if room is not None), default=None)
 
 
-def _tightest(margins: Iterable[tuple[NodeId, Margin]]) -> str:
+def _tightest(margins: Iterable[tuple[NodeId, NodeMargin]]) -> str:
     """The node with the least room relative to its limit, the first of equals."""
     best, best_room = "", math.inf
     for node_id, margin in margins:

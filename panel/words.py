@@ -7,12 +7,13 @@ from datetime import datetime
 
 import numpy as np
 
-from panel.report import Allotted, Verified
 from panel.shapes import ConnectorState
 from twin_core.models.charger import ConnectorStatus
 from twin_core.models.grant import Verdict
 from twin_core.models.plan import Plan
 from twin_core.models.session import Session
+from twin_core.safety.decision import Allotment
+from twin_core.safety.monitor import Verification
 from twin_core.snapshot import ConnectorView
 
 NEAR_A = 0.5
@@ -51,8 +52,8 @@ def state_of(connector: ConnectorView) -> ConnectorState:
 
 def why_limited(
     connector: ConnectorView,
-    allotted: Allotted | None,
-    verified: Verified | None,
+    allotted: Allotment | None,
+    verified: Verification | None,
     plan: Plan | None,
     now: datetime,
     *,
@@ -75,7 +76,7 @@ def why_limited(
 
 
 def _trouble(
-    connector: ConnectorView, allotted: Allotted | None, verified: Verified | None, *, distrusted: bool
+    connector: ConnectorView, allotted: Allotment | None, verified: Verification | None, *, distrusted: bool
 ) -> str:
     if not connector.online:
         counted_a = connector.spec.hardware_max_a if allotted is None else allotted.worst_a
@@ -108,7 +109,7 @@ def _bound(bound_by: str) -> str:
     return f"limited by {bound_by}"
 
 
-def _by_plan(connector: ConnectorView, session: Session, allotted: Allotted, plan: Plan | None, now: datetime) -> str:
+def _by_plan(connector: ConnectorView, session: Session, allotted: Allotment, plan: Plan | None, now: datetime) -> str:
     """The envelope gave all that was wished; so the plan, the ratings or the car set it."""
     if allotted.limit_a >= connector.spec.hardware_max_a - NEAR_A:
         return "full power"

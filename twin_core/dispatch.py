@@ -1,8 +1,9 @@
 """From a plan to wishes: what current each connector shall have now, the most urgent first.
 
 A plan speaks of mean power over a step; a control pilot knows 0 or at least 6 A. What is planned below that minimum is
-wished at the minimum: the energy comes sooner and the next plan sees it. Where the site has no room for that, the
-envelope gives it to the most urgent and the others wait for their turn.
+wished at the minimum, and the last energy of a session as fast as its vehicle takes it: it comes sooner, and the next
+plan sees it. (Spread evenly, with a new plan every minute, the last of it would never arrive.) Where the site has no
+room for that, the envelope gives it to the most urgent and the others wait for their turn.
 """
 
 from __future__ import annotations
@@ -63,12 +64,18 @@ def _target(
     laxity_h = stay_h - remaining_kwh(session, estimation) / (usable_a * per_a)
     planned_kw = _planned_now(snapshot.plan, session, snapshot, stay_h)
     wanted_a, reason = planned_kw / per_a, "plan"
+    if planned_kw > NEGLIGIBLE_KW and _finishes(snapshot.plan, session, snapshot):
+        wanted_a, reason = max(wanted_a, usable_a), "finishing"
     if planned_kw > NEGLIGIBLE_KW and wanted_a < MINIMUM_CURRENT_A:
         wanted_a, reason = MINIMUM_CURRENT_A, "minimum current"
     ceiling_a = view.spec.hardware_max_a if content_a is None else max(content_a + CAR_ROOM_A, MINIMUM_CURRENT_A)
     if wanted_a > ceiling_a:
         wanted_a, reason = ceiling_a, "car limit"
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)
+
+
+def _finishes(plan: Plan | None, session: Session, snapshot: Snapshot) -> bool:
+    return plan is not None and plan.ends_in_step_of(session.id, snapshot.now.utc)
 
 
 def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, stay_h: float) -> float:
