@@ -225,7 +225,11 @@ class Session:
         while True:
             route, call, at = await self._durable.get()
             try:
-                await self._answer(call, await route.handle(self.charger, call.payload, at))
+                written = await route.handle(self.charger, call.payload, at)
+                try:
+                    await self._answer(call, written.answer)
+                finally:
+                    written.then()
             except StorageError as exc:
                 # No CALLRESULT: the charger keeps the fact and says it again.
                 self.charger.refuse("storage", str(exc))
