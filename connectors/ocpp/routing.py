@@ -138,6 +138,10 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
         return Written({"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}})
     answer = {"transactionId": int(transaction), "idTagInfo": _tag_info(charger, tag)}
     if not new:
+        # A repetition over a new link, of a start whose answer was lost with the old one: it may still run.
+        running = await charger.around.ledger.open_transactions(charger.spec.id)
+        if running.get(start.connector_id) == transaction:
+            return Written(answer, lambda: charger.begin(number, transaction))
         return Written(answer)
     event = TransactionStarted(
         at=at,
