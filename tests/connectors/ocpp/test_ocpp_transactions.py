@@ -41,6 +41,15 @@ class SlowLedger(MemoryLedger):
             raise StorageError("disk is full")
 
 
+class LateLedger(SlowLedger):
+    """A ledger that has written long before it says so."""
+
+    async def start(self, start: TransactionStart, now: Instant) -> tuple[TransactionId, bool]:
+        written = await MemoryLedger.start(self, start, now)
+        await self.write()
+        return written
+
+
 def stop(transaction: Any, meter: Any = 5000) -> dict[str, Any]:
     return {"transactionId": transaction, "meterStop": meter, "timestamp": STOP_AT}
 
@@ -84,8 +93,11 @@ async def test_a_repeated_start_is_the_same_transaction() -> None:
         assert len(d.sink.of(e.TransactionStarted)) == 1
 
 
-async def test_a_start_written_while_the_link_broke_is_told_once_and_known_to_the_next_link() -> None:
-    ledger = SlowLedger()
+@pytest.mark.parametrize("kind", [SlowLedger, LateLedger])
+async def test_a_start_written_while_the_link_broke_is_told_once_and_known_to_the_next_link(
+    kind: type[SlowLedger],
+) -> None:
+    ledger = kind()
     async with depot(ledger=ledger) as d:
         async with peer(d.system.port) as cp:
             starting = asyncio.create_task(cp.start())
