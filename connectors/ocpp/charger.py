@@ -42,7 +42,6 @@ class ChargerMemory:
     connectors: int = 1
     remote_trigger: bool = True
     sample_interval_s: float = 10.0
-    websocket_ping: bool = False
     suggestion: ProfileStyle | None = None
     rejections: int = 0
     lost_during: Counter[str] = field(default_factory=Counter)
