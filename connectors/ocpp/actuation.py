@@ -141,8 +141,11 @@ class Actuation:
         before = memory.abilities()
         if outcome is GrantOutcome.ACCEPTED:
             memory.rejections = 0
-            memory.step_a = style.step_a
-            memory.purposes = (style.purpose, *(p for p in memory.purposes if p is not style.purpose))
+            if style == memory.suggestion:
+                memory.step_a = style.step_a
+                memory.purposes = (style.purpose, *(p for p in memory.purposes if p is not style.purpose))
+            # Once may be chance: a charger also rejects a profile that comes a moment too early for its transaction.
+            memory.suggestion = None if style == memory.style(memory.purposes[0]) else style
         elif outcome is GrantOutcome.REJECTED and grant.connector_id.number in self._charger.transactions:
             memory.rejections += 1
             if memory.rejections >= REJECTIONS_BEFORE_ENDLESS:

@@ -27,6 +27,7 @@ class ChargerMemory:
         purposes: purposes for grants, best first.
         relative: it takes no Absolute schedules.
         leases: it takes profiles with an end; None while nobody tried.
+        suggestion: a way of sending grants that worked once where the best did not; twice makes it the best.
         rejections: grants rejected in a row while a transaction ran.
         lost_during: set-up steps during which the link broke, in a row.
     """
@@ -41,7 +42,7 @@ class ChargerMemory:
     connectors: int = 1
     remote_trigger: bool = True
     sample_interval_s: float = 10.0
-    websocket_ping: bool = False
+    suggestion: ProfileStyle | None = None
     rejections: int = 0
     lost_during: Counter[str] = field(default_factory=Counter)
 

@@ -27,10 +27,23 @@ class Inline:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The answer to a fact that is on disk.
+
+    Attributes:
+        then: what follows once the answer is on its way, or cannot be sent. A charger first learns the id of its
+            transaction; only then may a profile for that transaction follow.
+    """
+
+    answer: Payload
+    then: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
 class Durable:
     """Answered when the fact is on disk; beside the read loop, in the order of arrival."""
 
-    handle: Callable[[Charger, Payload, Instant], Awaitable[Payload]]
+    handle: Callable[[Charger, Payload, Instant], Awaitable[Written]]
 
 
 def boot_notification(charger: Charger, payload: Payload, at: Instant) -> Payload:
@@ -102,7 +115,7 @@ def _completed(charger: Charger, number: int, event: ConnectorMetered) -> Connec
     return event if power is None else replace(event, reading=replace(reading, power_kw=power))
 
 
-async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> Payload:
+async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
     """A transaction begins; a repeated start is the same transaction.
 
     Raises:
@@ -116,29 +129,37 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
         charger.refuse("start-unreadable", f"timestamp {payload.get('timestamp')!r}, meterStart")
     if number is None or number < 1:
         charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
-        return {"transactionId": 0, "idTagInfo": {"status": "Invalid"}}
+        return Written({"transactionId": 0, "idTagInfo": {"status": "Invalid"}})
     start = TransactionStart(charger.connector_id(number), tag, meter_kwh or 0.0, started_at or at.utc)
     transaction, new = await charger.around.ledger.start(start, at)
     if number not in charger.connectors:
         # It exists at the charger, so it has an id and its stop will be understood; but nobody may charge there.
         charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
-        return {"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}}
-    if new:
+        return Written({"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}})
+    answer = {"transactionId": int(transaction), "idTagInfo": _tag_info(charger, tag)}
+    if not new:
+        # A repetition over a new link, of a start whose answer was lost with the old one: it may still run.
+        running = await charger.around.ledger.open_transactions(charger.spec.id)
+        if running.get(start.connector_id) == transaction:
+            return Written(answer, lambda: charger.begin(number, transaction))
+        return Written(answer)
+    event = TransactionStarted(
+        at=at,
+        connector_id=start.connector_id,
+        transaction_id=transaction,
+        id_tag=tag,
+        meter_start_kwh=start.meter_start_kwh,
+        started_at=start.started_at,
+    )
+
+    def begin() -> None:
         charger.begin(number, transaction)
-        charger.emit(
-            TransactionStarted(
-                at=at,
-                connector_id=start.connector_id,
-                transaction_id=transaction,
-                id_tag=tag,
-                meter_start_kwh=start.meter_start_kwh,
-                started_at=start.started_at,
-            )
-        )
-    return {"transactionId": int(transaction), "idTagInfo": _tag_info(charger, tag)}
+        charger.emit(event)
+
+    return Written(answer, begin)
 
 
-async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> Payload:
+async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
     """A transaction ends; one that is not this charger's is answered all the same and ends nobody's.
 
     Raises:
@@ -149,7 +170,7 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> P
     number = translate.integer(payload.get("transactionId"))
     if number is None or number <= 0:
         charger.refuse("foreign-transaction", f"StopTransaction of {payload.get('transactionId')!r}")
-        return answer
+        return Written(answer)
     transaction = TransactionId(number)
     stop = TransactionStop(
         transaction_id=transaction,
@@ -162,7 +183,7 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> P
     if connector is None:
         if transaction not in charger.stopped:
             charger.refuse("foreign-transaction", f"StopTransaction of {number}")
-        return answer
+        return Written(answer)
     charger.end(connector.number, transaction)
     charger.emit(
         TransactionStopped(
@@ -174,7 +195,7 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> P
             reason=stop.reason,
         )
     )
-    return answer
+    return Written(answer)
 
 
 def data_transfer(_: Charger, __: Payload, ___: Instant) -> Payload:

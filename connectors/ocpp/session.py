@@ -73,6 +73,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
         self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
+        self._writing: asyncio.Task[None] | None = None
         self._cut = asyncio.Event()
         self._cut_as = (CLOSE_SILENT, "")
         self._finished = False
@@ -134,6 +135,8 @@ class Session:
             reason = str(ended.exceptions[0])
         finally:
             self.finish(reason)
+            if self._writing is not None:
+                await self._writing
 
     async def _recall_transactions(self) -> None:
         """Learn which transactions run already: the charger, or the gateway, may have been away."""
@@ -224,15 +227,25 @@ class Session:
         """Answer transaction messages, in order, once they are on disk."""
         while True:
             route, call, at = await self._durable.get()
-            try:
-                await self._answer(call, await route.handle(self.charger, call.payload, at))
-            except StorageError as exc:
-                # No CALLRESULT: the charger keeps the fact and says it again.
-                self.charger.refuse("storage", str(exc))
-                with suppress(ConnectionClosed):
-                    await self._error(call, "InternalError", "could not be stored; please send it again")
-            except ConnectionClosed:
-                continue  # the fact is on disk; the charger says it again over its next link
+            self._writing = asyncio.create_task(self._write(route, call, at))
+            # The link may end while the disk works: what is then written is still a fact, and told as one.
+            await asyncio.shield(self._writing)
+
+    async def _write(self, route: Durable, call: Call, at: Instant) -> None:
+        try:
+            written = await route.handle(self.charger, call.payload, at)
+        except StorageError as exc:
+            # No CALLRESULT: the charger keeps the fact and says it again.
+            self.charger.refuse("storage", str(exc))
+            with suppress(ConnectionClosed):
+                await self._error(call, "InternalError", "could not be stored; please send it again")
+            return
+        try:
+            await self._answer(call, written.answer)
+        except ConnectionClosed:
+            pass  # the charger says it again over its next link
+        finally:
+            written.then()
 
     async def _commission(self) -> None:
         """Run the boot order after each BootNotification, and again after a while where it was left unclear."""

@@ -161,7 +161,7 @@ def test_no_payload_makes_a_handler_raise_or_answer_outside_its_schema(action: s
     if isinstance(route, Inline):
         answer = route.handle(charger, payload, instant(5.0))
     else:
-        answer = asyncio.run(_result(route.handle(charger, payload, instant(5.0))))
+        answer = asyncio.run(_result(route.handle(charger, payload, instant(5.0)))).answer
     check_result(action, json.loads(json.dumps(answer)))
     assert all(isinstance(event, object) for event in sink.events)
 

@@ -177,12 +177,12 @@ async def test_a_grant_between_two_steps_of_a_later_boot_order_waits_for_its_end
 async def test_a_charger_that_takes_no_tx_profile_gets_its_grants_as_default_and_that_is_remembered() -> None:
     answers = {"SetChargingProfile": by_purpose(tx=REJECTED)}
     async with charging(answers=answers) as (d, cp):
-        for seq in (1, 2):
+        for seq in (1, 2, 3):
             d.system.offer(grant(10, seq=seq))
             await until(lambda: len(outcomes(d)) == seq)  # noqa: B023
-        assert [o for _, o in outcomes(d)] == [ACC, ACC]
-        assert [p["chargingProfilePurpose"] for p in cp.profiles()] == ["TxProfile"] + ["TxDefaultProfile"] * 2
-        assert [p["stackLevel"] for p in cp.profiles()][1:] == [1, 1]
+        assert [o for _, o in outcomes(d)] == [ACC] * 3
+        tried = [(p["chargingProfilePurpose"], p["stackLevel"]) for p in cp.profiles()]
+        assert tried == [("TxProfile", 1), ("TxDefaultProfile", 1)] * 2 + [("TxDefaultProfile", 1)]
         learned = d.sink.of(e.ChargerCommissioned)[-1].abilities
         assert learned.purposes[0] is ProfilePurpose.TX_DEFAULT
         # It outlives the link.
@@ -192,9 +192,41 @@ async def test_a_charger_that_takes_no_tx_profile_gets_its_grants_as_default_and
             await again.boot()
             await until(lambda: len(d.sink.of(e.ChargerCommissioned)) == 3)
             again.asked.clear()
-            d.system.offer(grant(10, seq=3))
-            await until(lambda: len(outcomes(d)) == 3)
+            d.system.offer(grant(10, seq=4))
+            await until(lambda: len(outcomes(d)) == 4)
             assert [p["chargingProfilePurpose"] for p in again.profiles()] == ["TxDefaultProfile"]
+
+
+async def test_one_rejection_by_chance_teaches_nothing() -> None:
+    async with charging() as (d, cp):
+        cp.answers["SetChargingProfile"] = by_purpose(tx=REJECTED)
+        d.system.offer(grant(10.5, seq=1))
+        await until(lambda: outcomes(d))
+        cp.answers["SetChargingProfile"] = ACCEPTED
+        d.system.offer(grant(10.5, seq=2))
+        await until(lambda: len(outcomes(d)) == 2)
+        assert len(d.sink.of(e.ChargerCommissioned)) == 1
+        last = cp.profiles()[-1]
+        assert last["chargingProfilePurpose"] == "TxProfile"
+        assert last["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 10.5
+
+
+async def test_no_profile_for_a_transaction_overtakes_its_id() -> None:
+    async with depot() as d, peer(d.system.port) as cp:
+        await cp.boot()
+        await until(lambda: d.sink.of(e.ChargerCommissioned))
+        cp.heard.clear()
+        put = d.sink.put
+
+        def grant_at_once(event: Any) -> None:
+            put(event)
+            if isinstance(event, e.TransactionStarted):
+                d.system.offer(grant(10))
+
+        d.sink.put = grant_at_once  # type: ignore[method-assign]
+        await cp.start()
+        await until(lambda: outcomes(d))
+        assert cp.heard == ["answer", "SetChargingProfile"]
 
 
 async def test_where_a_tx_profile_may_hold_a_default_that_it_outranks_is_no_way_down() -> None:
@@ -214,14 +246,13 @@ async def test_a_charger_that_refuses_decimals_gets_whole_amperes_rounded_down()
         return ACCEPTED if float(limit).is_integer() else REJECTED
 
     async with charging(answers={"SetChargingProfile": whole}) as (d, cp):
-        d.system.offer(grant(10.7, seq=1))
-        await until(lambda: outcomes(d))
-        assert outcomes(d) == [(1, ACC)]
+        for seq, limit_a in enumerate((10.7, 12.3, 9.9), start=1):
+            d.system.offer(grant(limit_a, seq=seq))
+            await until(lambda: len(outcomes(d)) == seq)  # noqa: B023
+        assert [o for _, o in outcomes(d)] == [ACC] * 3
         assert d.sink.of(e.ChargerCommissioned)[-1].abilities.step_a == 1.0
-        d.system.offer(grant(9.9, seq=2))
-        await until(lambda: len(outcomes(d)) == 2)
         limits = [p["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for p in cp.profiles()]
-        assert limits == [10.7, 10.0, 9.0]
+        assert limits == [10.7, 10.0, 12.3, 12.0, 9.0]
 
 
 async def test_watts_are_divided_by_the_phases_seen_and_by_one_until_then() -> None:
@@ -237,6 +268,11 @@ async def test_watts_are_divided_by_the_phases_seen_and_by_one_until_then() -> N
         await until(lambda: len(outcomes(d)) == 2)
         told = [p["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for p in cp.profiles()]
         assert told == [3312.0, 9936.0]
+        await cp.call("StopTransaction", {"transactionId": 1001, "meterStop": 1, "timestamp": "2026-06-01T13:00:00Z"})
+        await cp.start(at="2026-06-01T13:30:00Z")  # another vehicle, of which nothing is known
+        d.system.offer(grant(16, seq=3))
+        await until(lambda: len(outcomes(d)) == 3)
+        assert cp.profiles()[-1]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 3312.0
         assert {p["chargingSchedule"]["chargingRateUnit"] for p in cp.profiles()} == {"W"}
 
 

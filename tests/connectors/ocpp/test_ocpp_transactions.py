@@ -41,6 +41,15 @@ class SlowLedger(MemoryLedger):
             raise StorageError("disk is full")
 
 
+class LateLedger(SlowLedger):
+    """A ledger that has written long before it says so."""
+
+    async def start(self, start: TransactionStart, now: Instant) -> tuple[TransactionId, bool]:
+        written = await MemoryLedger.start(self, start, now)
+        await self.write()
+        return written
+
+
 def stop(transaction: Any, meter: Any = 5000) -> dict[str, Any]:
     return {"transactionId": transaction, "meterStop": meter, "timestamp": STOP_AT}
 
@@ -82,6 +91,41 @@ async def test_a_repeated_start_is_the_same_transaction() -> None:
     async with depot() as d, peer(d.system.port) as cp:
         assert await cp.start() == await cp.start()
         assert len(d.sink.of(e.TransactionStarted)) == 1
+
+
+@pytest.mark.parametrize("kind", [SlowLedger, LateLedger])
+async def test_a_start_written_while_the_link_broke_is_told_once_and_known_to_the_next_link(
+    kind: type[SlowLedger],
+) -> None:
+    ledger = kind()
+    async with depot(ledger=ledger) as d:
+        async with peer(d.system.port) as cp:
+            starting = asyncio.create_task(cp.start())
+            await asyncio.sleep(1)
+            cp.link.transport.abort()
+            with pytest.raises(ConnectionError):
+                await starting
+        async with peer(d.system.port) as cp:
+            await cp.boot()
+            await until(lambda: d.sink.of(e.ChargerCommissioned))
+            ledger.go.set()
+            transaction = await cp.start()
+            assert [s.transaction_id for s in d.sink.of(e.TransactionStarted)] == [transaction]
+            d.system.offer(grant(10))
+            await until(lambda: d.sink.of(e.GrantAnswered))
+            assert cp.profiles()[-1]["transactionId"] == transaction
+
+
+async def test_a_repeated_start_of_a_stopped_transaction_does_not_run_again() -> None:
+    async with depot() as d, peer(d.system.port) as cp:
+        await cp.boot()
+        await until(lambda: d.sink.of(e.ChargerCommissioned))
+        transaction = await cp.start()
+        await cp.call("StopTransaction", stop(transaction))
+        assert await cp.start() == transaction
+        d.system.offer(grant(10))
+        await until(lambda: d.sink.of(e.GrantAnswered))
+        assert d.sink.of(e.GrantAnswered)[0].detail == "no transaction"
 
 
 async def test_a_repeated_stop_is_answered_and_changes_nothing() -> None:
