@@ -218,6 +218,7 @@ class Depot:
                 options=meter.options,
                 phases=tuple(Phase[name] for name in meter.phases),
                 stale_after_s=meter.stale_after_s,
+                stuck_after=0,  # the twin judges that, knowing whether the chargers' draw moved
             )
             for meter in self.site.meters
         ]

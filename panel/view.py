@@ -30,6 +30,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.quantities import NO_CURRENT, NOMINAL_VOLTAGE_V, PhaseCurrents, add_currents, power_kw
 from twin_core.models.site import Node, NodeKind
 from twin_core.models.tariff import Tariff
+from twin_core.safety.decision import NodeMargin
 
 __all__ = [
     "AlarmView",

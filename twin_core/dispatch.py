@@ -1,9 +1,9 @@
 """From a plan to wishes: what current each connector shall have now, the most urgent first.
 
 A plan speaks of mean power over a step; a control pilot knows 0 or at least 6 A. What is planned below that minimum is
-wished at the minimum, and the last energy of a session as fast as its vehicle takes it: it comes sooner, and the next
-plan sees it. (Spread evenly, with a new plan every minute, the last of it would never arrive.) Where the site has no
-room for that, the envelope gives it to the most urgent and the others wait for their turn.
+wished at the minimum, and the last minute's worth of a session as fast as its vehicle takes it: it comes sooner, and
+the next plan sees it. (Spread evenly over a step, with a new plan every minute, the last of it would never arrive.)
+Where the site has no room for that, the envelope gives it to the most urgent and the others wait for their turn.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ CAR_ROOM_A = 2.0
 """Offered above what a car was seen to take, so that one that takes more is noticed."""
 
 NEGLIGIBLE_KW = 0.01
+
+LAST_H = 1 / 60
+"""What a vehicle takes in this time at its full power is given at full power."""
 
 LEAST_PRESENCE = 0.05
 """A step's energy is never squeezed into less than this part of the step."""
@@ -61,10 +64,11 @@ def _target(
     per_a = kw_per_a(session)
     usable_a = usable_current_a(session, view.spec, estimation)
     stay_h = (departure(session, snapshot.now, estimation) - snapshot.now.utc).total_seconds() / 3600.0
-    laxity_h = stay_h - remaining_kwh(session, estimation) / (usable_a * per_a)
+    left_kwh = remaining_kwh(session, estimation)
+    laxity_h = stay_h - left_kwh / (usable_a * per_a)
     planned_kw = _planned_now(snapshot.plan, session, snapshot, stay_h)
     wanted_a, reason = planned_kw / per_a, "plan"
-    if planned_kw > NEGLIGIBLE_KW and _finishes(snapshot.plan, session, snapshot):
+    if planned_kw > NEGLIGIBLE_KW and left_kwh <= usable_a * per_a * LAST_H:
         wanted_a, reason = max(wanted_a, usable_a), "finishing"
     if planned_kw > NEGLIGIBLE_KW and wanted_a < MINIMUM_CURRENT_A:
         wanted_a, reason = MINIMUM_CURRENT_A, "minimum current"
@@ -72,10 +76,6 @@ def _target(
     if wanted_a > ceiling_a:
         wanted_a, reason = ceiling_a, "car limit"
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)
-
-
-def _finishes(plan: Plan | None, session: Session, snapshot: Snapshot) -> bool:
-    return plan is not None and plan.ends_in_step_of(session.id, snapshot.now.utc)
 
 
 def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, stay_h: float) -> float:

@@ -363,7 +363,9 @@ def _refused(state: TwinState, event: ev.InputRefused) -> None:
 
 def _restarted(state: TwinState, event: ev.GatewayRestarted) -> None:
     for connector_id in event.confirmed_fallbacks:
-        _connector(state, connector_id).fallback_confirmed = True
+        known = state.connectors.get(connector_id)  # the site may have lost a charger since
+        if known is not None:
+            known.fallback_confirmed = True
 
 
 _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {

@@ -141,9 +141,3 @@ class Plan:
         if row is None or not 0 <= step < self.horizon.n_steps:
             return None
         return float(self.power_kw[row, step])
-
-    def ends_in_step_of(self, session_id: SessionId, when: datetime) -> bool:
-        """Whether the plan gives a session nothing any more after the step that a moment lies in."""
-        row = self.index.get(session_id)
-        step = int((when - self.horizon.start) / self.horizon.step)
-        return row is not None and not self.power_kw[row, step + 1 :].any()
