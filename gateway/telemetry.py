@@ -23,12 +23,16 @@ class Telemetry:
 
     Args:
         every_s: time between two rows of the same state.
+
+    Attributes:
+        points: rows handed over so far.
     """
 
     def __init__(self, sinks: Sequence[TelemetrySink], *, every_s: float) -> None:
         self._sinks = tuple(sinks)
         self._every_s = every_s
         self._due_s = float("-inf")
+        self.points = 0
 
     def on_cycle(self, report: CycleReport) -> None:
         """Write what this tick brought."""
@@ -37,6 +41,7 @@ class Telemetry:
         if now_s >= self._due_s:
             self._due_s = now_s + self._every_s
             points.extend(_states(report))
+        self.points += len(points)
         if points:
             for sink in self._sinks:
                 sink.write(points)

@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 from grafana_api.grafana_api import GrafanaAPI, GrafanaClientError, GrafanaException
 from requests import RequestException
 
-from connectors.grafana import dashboard as depot
+from connectors.grafana.dashboard import dashboard, render
 from connectors.grafana.panels import DATASOURCE_UID, Json
 from twin_core.errors import ConfigurationError, DepotError
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+__all__ = ["Change", "GrafanaError", "InfluxSource", "PushReport", "push", "render"]
 
 FOLDER_UID = "depot-twin"
 FOLDER_TITLE = "Depot twin"
@@ -90,41 +92,43 @@ def push(
     token: str | None = None,
     basic: tuple[str, str] | None = None,
     source: InfluxSource | None = None,
+    folder: str = FOLDER_TITLE,
     timeout_s: float = 10.0,
     verify_tls: bool = True,
 ) -> PushReport:
     """Put folder, data source and dashboard on a server, in place of older ones; blocks, so call it off the loop.
 
     Give either a service account token with the Editor role (Admin when there is a `source`) or a user and password.
-    Without a `source` the server must already have a data source with the uid `depot-influxdb`.
+    Without a `source` the server must already have a data source with the uid `depot-influxdb`. `folder` is the title
+    that a new folder gets; one from an earlier push keeps its own.
 
     Raises:
         ConfigurationError: address or credentials cannot work; the text says what to change.
         GrafanaError: the server is away, or refused.
     """
     with _server(url, _credentials(token, basic), timeout_s, verify_tls) as api:
-        folder = _ensure_folder(api)
+        placed = _ensure_folder(api, folder)
         datasource = Change.KEPT if source is None else _ensure_datasource(api, source)
         answer = api.POST(
             "/dashboards/db",
             json={
-                "dashboard": {**depot.dashboard(), "id": None, "version": None},
+                "dashboard": {**dashboard(), "id": None, "version": None},
                 "folderUid": FOLDER_UID,
                 "overwrite": True,
                 "message": "depot grafana push",
             },
         )
         report = PushReport(
-            folder, datasource, f"{_origin(url)}{_field(answer, 'url', str)}", _field(answer, "version", int)
+            placed, datasource, f"{_origin(url)}{_field(answer, 'url', str)}", _field(answer, "version", int)
         )
     logger.info("grafana_pushed", extra={"url": report.dashboard_url, "version": report.version})
     return report
 
 
-def _ensure_folder(api: Any) -> Change:
+def _ensure_folder(api: Any, title: str) -> Change:
     if _found(lambda: api.GET(f"/folders/{FOLDER_UID}")):
         return Change.KEPT
-    api.POST("/folders", json={"title": FOLDER_TITLE, "uid": FOLDER_UID})
+    api.POST("/folders", json={"title": title, "uid": FOLDER_UID})
     return Change.CREATED
 
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.influx.line_protocol import Precision
 from twin_core.errors import ConfigurationError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-ENVIRONMENT = {
-    "url": "DEPOT_INFLUX_URL",
-    "org": "DEPOT_INFLUX_ORG",
-    "bucket": "DEPOT_INFLUX_BUCKET",
-    "token": "DEPOT_INFLUX_TOKEN",
-}
-"""Setting → environment variable, for secrets and addresses that belong in no file."""
 
 
 class InfluxSettings(BaseModel):
@@ -27,6 +19,10 @@ class InfluxSettings(BaseModel):
 
     Durations are seconds on the wall, because disks and servers live there; a loop whose clock runs faster says so in
     `speed`, and every wait and timeout is stretched by it.
+
+    Raises:
+        ConfigurationError: the address is none.
+        pydantic.ValidationError: another value cannot work.
 
     Attributes:
         url: base address of any server with the InfluxDB 2 write endpoint.
@@ -36,7 +32,7 @@ class InfluxSettings(BaseModel):
         threaded: False does disk work on the loop itself, for runs in virtual time.
         flush_interval_s: how long a point may stay in memory before it is on disk: what a power cut can cost.
         buffer_bytes: bound of the points in memory while the disk is slow; beyond it the oldest are dropped.
-        segment_bytes: size of one spool file, the unit in which old points are dropped.
+        segment_bytes: size of one spool file at most, the unit in which old points are dropped.
         quota_bytes: bound of the spool; beyond it the oldest file is dropped.
         batch_points: points in one request at most.
         batch_bytes: size of one request at most.
@@ -50,7 +46,7 @@ class InfluxSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field(pattern=r"^https?://[^\s]+$")
+    url: str
     org: str = "depot"
     bucket: str = Field(default="depot", min_length=1)
     token: SecretStr = SecretStr("")
@@ -65,7 +61,7 @@ class InfluxSettings(BaseModel):
     flush_interval_s: Positive = 1.0
     buffer_bytes: int = Field(default=16 * 2**20, ge=4096)
     segment_bytes: int = Field(default=8 * 2**20, ge=4096)
-    quota_bytes: int = Field(default=512 * 2**20, ge=8192)
+    quota_bytes: int = Field(default=512 * 2**20, ge=16384)
     batch_points: int = Field(default=5000, ge=1)
     batch_bytes: int = Field(default=2**20, ge=1024)
     request_timeout_s: Positive = 10.0
@@ -75,30 +71,18 @@ class InfluxSettings(BaseModel):
     hold_s: Positive = 60.0
     dead_letter_bytes: int = Field(default=16 * 2**20, ge=0)
 
-    @model_validator(mode="after")
-    def _quota_holds_two_segments(self) -> Self:
-        if self.quota_bytes < 2 * self.segment_bytes:
-            raise ValueError("quota_bytes must hold at least two segments: raise it or lower segment_bytes")
-        return self
+    @field_validator("url")
+    @classmethod
+    def _url_can_be_called(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]\S*", url):
+            raise ConfigurationError(f"telemetry address {url!r} cannot work: write it as http://HOST:8086")
+        return url
+
+    @property
+    def spool_segment_bytes(self) -> int:
+        """Size of one spool file; small enough that dropping one leaves most of the quota in use."""
+        return min(self.segment_bytes, self.quota_bytes // 4)
 
     def loop_s(self, wall_s: float) -> float:
         """Seconds on the loop's clock for seconds on the wall."""
         return wall_s * self.speed
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str], spool_dir: Path) -> InfluxSettings | None:
-        """Settings from the variables of `ENVIRONMENT`; None when no address is given.
-
-        Raises:
-            ConfigurationError: a variable has a value that cannot work.
-        """
-        given = {name: environ[variable] for name, variable in ENVIRONMENT.items() if environ.get(variable)}
-        if "url" not in given:
-            return None
-        try:
-            return cls.model_validate({**given, "spool_dir": spool_dir})
-        except ValidationError as exc:
-            faults = "; ".join(
-                f"{ENVIRONMENT.get(str(e['loc'][0]), e['loc'])}: {e['msg']}" for e in exc.errors() if e["loc"]
-            )
-            raise ConfigurationError(f"telemetry settings in the environment: {faults or exc}") from exc

@@ -91,7 +91,7 @@ class InfluxSink:
             self._flusher = self._start("telemetry-flush", lambda: self._flush_forever(spool))
             sending = self._start("telemetry-send", lambda: self._send_forever(spool, sender))
             stack.push_async_callback(_stop, sending)
-            stack.push_async_callback(self._flush_for_the_last_time, spool)
+            stack.push_async_callback(self._flush_for_the_last_time)
             self._stack = stack.pop_all()
         logger.info("telemetry_open", extra={"url": self._settings.url, "recovered": self._recovered})
         return self
@@ -159,19 +159,22 @@ class InfluxSink:
 
     async def _flush_forever(self, spool: Spool) -> None:
         settings = self._settings
-        while not self._closed:
+        closing = False
+        while not closing:
             await self._waiting.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(settings.loop_s(settings.flush_interval_s)):
                     await self._flush_now.wait()
+            closing = self._closed
             self._waiting.clear()
             self._flush_now.clear()
             try:
                 await self._flush(spool)
             except StorageError as exc:
                 self._disk_failed(exc)
-                self._waiting.set()
-                await asyncio.sleep(settings.loop_s(settings.flush_interval_s))
+                if not closing:
+                    await asyncio.sleep(settings.loop_s(settings.flush_interval_s))
+                    self._waiting.set()
             else:
                 self._disk_trouble = False
 
@@ -193,16 +196,12 @@ class InfluxSink:
             self._durable += len(chunk)
             self._readable.set()
 
-    async def _flush_for_the_last_time(self, spool: Spool) -> None:
+    async def _flush_for_the_last_time(self) -> None:
         self._closed = True
         self._waiting.set()
         self._flush_now.set()
         if self._flusher is not None:
             await self._flusher
-        try:
-            await self._flush(spool)
-        except StorageError as exc:
-            self._disk_failed(exc)
         self._trim_buffer(0)
 
     def _take_chunk(self) -> list[bytes]:
@@ -253,7 +252,7 @@ class InfluxSink:
         try:
             kept = await self._disk.run(self._dead_letters.put, lines, reason, utc)
         except OSError as exc:
-            logger.error("dead_letter_failed", extra={"lines": len(lines), "detail": str(exc)})  # noqa: TRY400
+            logger.error("dead_letter_failed", extra={"lines": len(lines), "detail": str(exc)})
             return
         if not kept:
             logger.warning("dead_letter_full", extra={"lines": len(lines)})
@@ -262,7 +261,7 @@ class InfluxSink:
 
     def _open_spool(self) -> Spool:
         settings = self._settings
-        return Spool(settings.spool_dir, segment_bytes=settings.segment_bytes, quota_bytes=settings.quota_bytes)
+        return Spool(settings.spool_dir, segment_bytes=settings.spool_segment_bytes, quota_bytes=settings.quota_bytes)
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.create_task(self._supervise(name, work), name=name)

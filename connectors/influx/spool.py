@@ -178,7 +178,7 @@ class Spool:
                 delivered again.
         """
         if end <= self._cursor:
-            return  # the quota was faster
+            return  # never backwards, or delivered files would have to come back
         self._cursor = end
         try:
             self._store_cursor()
