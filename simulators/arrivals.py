@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 
 _TURNAROUND_S = 45.0
 """Between one vehicle's leaving a connector and the next one's coming."""
-_REACTION_S = 45.0
+_REACTION_S = 90.0
 """A gateway gets this long to plan and the vehicle to start; what a stay allows is counted from then on."""
 _LEAST_KWH = 0.05
 _ROUNDS = 10
-_SLACK = 0.8
+_SLACK = 0.7
 """Of what the known schedule gives a session, it wants at most this share: leases, ramps and whole steps cost some."""
 
 

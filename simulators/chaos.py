@@ -112,7 +112,6 @@ class _Direction:
         self._rng = rng
         self._counts = counts
         self._on_the_way: asyncio.Queue[_Frame] = asyncio.Queue(_QUEUE)
-        self._last_due_s = 0.0
 
     async def take(self) -> None:
         """Read frames until the source closes, and decide what becomes of each."""
@@ -131,9 +130,8 @@ class _Direction:
         delay_s = min(faults.delay_max_s, delay * faults.delay_mean_s)
         if delay_s > 0:
             self._counts.delayed += 1
-        now_s = asyncio.get_running_loop().time()
-        self._last_due_s = max(self._last_due_s, now_s + delay_s)
-        return _Frame(data, self._last_due_s, twice < faults.duplicate, swap < faults.reorder)
+        due_s = asyncio.get_running_loop().time() + delay_s
+        return _Frame(data, due_s, twice < faults.duplicate, swap < faults.reorder)
 
     async def deliver(self) -> None:
         """Send frames on when they are due, until the target closes."""

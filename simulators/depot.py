@@ -207,7 +207,12 @@ class DepotSimulation:
         started = await charge_point.plug(session.connector_id.number, vehicle, session.id_tag)
         await self._until(session.departure_s)
         charge_point.unplug(session.connector_id.number)
-        self._outcomes.append(self._outcome(session, vehicle, begun, started=started))
+        outcome = self._outcome(session, vehicle, begun, started=started)
+        self._outcomes.append(outcome)
+        if not outcome.completed:
+            wanted = {"requested_kwh": outcome.requested_kwh, "feasible_kwh": round(outcome.feasible_kwh, 3)}
+            got = {"delivered_kwh": round(outcome.delivered_kwh, 3), "stayed_min": round(session.stay_s / 60, 1)}
+            logger.warning("left unserved", extra={"connector": str(session.connector_id), **wanted, **got})
 
     def _outcome(self, session: PlannedSession, vehicle: Vehicle, begun: Instant, *, started: bool) -> SessionOutcome:
         connector = self.site.connector_by_id[session.connector_id]

@@ -15,7 +15,7 @@ from twin_core.models.quantities import (
 from twin_core.models.site import SiteTree
 
 _SLOTS = 120
-_USABLE = 0.85
+_USABLE = 0.8
 """Share of a limit that the schedule uses: an envelope keeps margins for leases, ramps and unsure meters."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,9 +38,11 @@ class Published:
     """A broker that keeps everything."""
 
     messages: list[tuple[str, bytes, bool]] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
 
     async def __call__(self, topic: str, payload: bytes, retain: bool) -> None:
         self.messages.append((topic, payload, retain))
+        self.at_s.append(asyncio.get_running_loop().time())
 
     def on(self, topic: str) -> list[bytes]:
         return [payload for name, payload, _ in self.messages if name == topic]

@@ -225,11 +225,13 @@ async def test_it_can_be_stopped_and_started_from_afar() -> None:
     async with FakeCentral() as central, switched_on() as point:
         await point.plug(1, car(), TAG)
         await settle(10)
+        await central.call("CP1", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile(7.0)})
         assert await central.call("CP1", "RemoteStopTransaction", {"transactionId": 77}) == {"status": "Rejected"}
         assert await central.call("CP1", "RemoteStopTransaction", {"transactionId": 501}) == {"status": "Accepted"}
         await settle(10)
         assert statuses(central)[-1] == "Finishing"
         assert central.of("StopTransaction")[0]["reason"] == "Remote"
+        assert point.controller.station.profiles.profiles == ()
         point.unplug(1)
         start = {"idTag": "FAR", "connectorId": 1, "chargingProfile": profile(9.0)}
         assert await central.call("CP1", "RemoteStartTransaction", start) == {"status": "Accepted"}
@@ -329,8 +331,9 @@ async def test_out_of_service_waits_for_the_running_transaction() -> None:
         await settle(10)
         request = {"connectorId": 0, "type": "Inoperative"}
         assert await central.call("CP1", "ChangeAvailability", request) == {"status": "Scheduled"}
+        await central.call("CP1", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile(20.0)})
         await settle(10)
-        assert point.grid_currents()[0] == pytest.approx(32.0)
+        assert point.grid_currents()[0] == pytest.approx(20.0)
         point.unplug(1)
         await settle()
         assert statuses(central)[-1] == "Unavailable"

@@ -93,6 +93,8 @@ async def test_wishes_are_announced_before_the_plug_in_as_the_gateway_reads_them
     assert [w.request.energy_kwh for w in wishes] == [s.energy_kwh for s in simulation.planned]
     starts = [h for h in heard if h.action == "StartTransaction"]
     assert [s.payload["idTag"] for s in starts] == [w.id_tag for w in wishes]
+    assert len(published.at_s) == len(starts)
+    assert all(told < start.at_s for told, start in zip(published.at_s, starts, strict=True))
     departures = [datetime.fromisoformat(json.loads(p)["departure"]) for p in published.on("depot/small/request")]
     assert all(d.utcoffset() is not None for d in departures)
 
@@ -151,6 +153,14 @@ async def test_a_lower_limit_counts_after_its_grace_and_not_before() -> None:
     assert watch.worst is not None
     assert 30 * 60 + watch.grace_s <= watch.worst.elapsed_s < 40 * 60
     assert simulation.outcomes
+
+
+async def test_the_margin_is_that_of_the_most_loaded_phase() -> None:
+    load = {**BASE, "unbalance": [0.5, 1.5, 1.0], "noise": 0.0}
+    _, watch, _ = await a_day(scenario(base_load=[load], arrivals={"count": 0}), small_site(1), minutes=5)
+    heaviest_a = 1.5 * 8000 / 690
+    assert watch.min_margin_kw == pytest.approx((100 - heaviest_a) * 0.69)
+    assert watch.min_margin_node == "grid"
 
 
 @pytest.mark.parametrize(
