@@ -166,8 +166,9 @@ class Envelope:
             exposure.expire(now_s)
         ration = Ration(self._site_rows(), exposures, base_loads, now_s)
         ration.take(wishes)
+        ration.freeze(everywhere=now_s < self._nothing_rises_until_s)
         ration.settle()
-        ration.release(hold=now_s < self._nothing_rises_until_s)
+        ration.release()
         grants = self._issue(ration, exposures, now)
         self._note_shedding(ration)
         return Decision(
