@@ -97,36 +97,37 @@ class Ration:
             everywhere: let nothing rise at all.
         """
         for index in range(len(self._exposures)) if everywhere else sorted(self.pressed):
-            self.share.lower(index, self._exposures[index].standing_a(), self._reason(index, self.overloaded))
+            self.share.lower(index, self._exposures[index].standing_a, self._reason(index, self.overloaded))
 
     def settle(self) -> None:
         """Lower the limits to what fits once everybody keeps them; the last in the order give way first."""
         floor_a = [exposure.floor_a for exposure in self._exposures]
-        fallback_a = [exposure.fallback_a for exposure in self._exposures]
-        self._give_up(self._exceeded(floor_a), fallback_a)
-        self._pour_supplies(fallback_a)
+        self._give_up(self._exceeded(floor_a))
+        if self._rows.supplies_shared:
+            self._pour_supplies([exposure.fallback_a for exposure in self._exposures])
         self._pour_site(floor_a)
 
-    def _give_up(self, hopeless: frozenset[int], fallback_a: list[float]) -> None:
+    def _give_up(self, hopeless: frozenset[int]) -> None:
         """Where not even silence keeps a limit, ask for the fallback at most, or for nothing if that is too much.
 
         Such rows carry connectors that count at their hardware maximum, or a limit below what commissioning saw.
         """
         if not hopeless:
             return
+        fallback_a = [exposure.fallback_a for exposure in self._exposures]
         unbearable = self._loading(self._exceeded(fallback_a))
         for index in sorted(self._loading(hopeless)):
             self.share.lower(index, 0.0 if index in unbearable else fallback_a[index], self._reason(index, hopeless))
 
     def release(self) -> None:
         """Lower the limits to what fits beside all that may still be in force."""
-        self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
+        if self._rows.supplies_shared:
+            self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
         self._pour_site(self.worst_a)
 
-    def margins(self, now_s: float) -> dict[NodeId, NodeMargin]:
-        """How close the worst case comes to every limit, grants made meanwhile included."""
-        worst_a = np.array([exposure.worst_a(now_s) for exposure in self._exposures])
-        return self._rows.margins(self._rows.loads(worst_a), self._room, self._base_loads)
+    def margins(self, worst_a: Sequence[float]) -> dict[NodeId, NodeMargin]:
+        """How close the worst case comes to every limit."""
+        return self._rows.margins(self._rows.loads(np.array(worst_a)), self._room, self._base_loads)
 
     def row_name(self, row: int) -> str:
         """A row in words."""
