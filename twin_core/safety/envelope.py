@@ -172,11 +172,10 @@ class Envelope:
         ration.release()
         grants = self._issue(ration, exposures, now)
         self._note_shedding(ration)
-        worst_a = [exposure.worst_a(now_s) for exposure in exposures]
         return Decision(
             grants=grants,
-            allotments=self._allotments(ration, exposures, worst_a),
-            margins=ration.margins(worst_a),
+            allotments=self._allotments(ration, exposures),
+            margins=ration.margins(),
             shedding=bool(ration.overloaded),
         )
 
@@ -189,11 +188,10 @@ class Envelope:
             if exposure.should_ask(limit_a, now.monotonic_s, pressing=index in ration.pressed):
                 lowers = limit_a < exposure.standing_a
                 (decreases if lowers else others).append(exposure.issue(limit_a, now))
+                ration.worst_a[index] = exposure.worst_a(now.monotonic_s)
         return (*decreases, *others)
 
-    def _allotments(
-        self, ration: Ration, exposures: Sequence[Exposure], worst_a: Sequence[float]
-    ) -> dict[ConnectorId, Allotment]:
+    def _allotments(self, ration: Ration, exposures: Sequence[Exposure]) -> dict[ConnectorId, Allotment]:
         bound_by = ration.share.bound_by
         allotments: dict[ConnectorId, Allotment] = {}
         for index, exposure in enumerate(exposures):
@@ -201,7 +199,7 @@ class Envelope:
             allotments[exposure.spec.id] = Allotment(
                 ration.wish_a[index],
                 exposure.fallback_a if standing is None else standing.grant.limit_a,
-                worst_a[index],
+                ration.worst_a[index],
                 bound_by.get(index, ""),
                 None if standing is None else standing.grant.seq,
             )

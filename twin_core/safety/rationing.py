@@ -33,7 +33,7 @@ class Ration:
     """The state of one decision; connectors are numbers, in the order of `rows`.
 
     Attributes:
-        worst_a: what each connector counts at now.
+        worst_a: what each connector counts at, grants made in this decision included.
         wish_a: what was wished for each, 0 for the others.
         order: connectors to decide on, highest priority first.
         share: their limits, and what bound them.
@@ -125,9 +125,9 @@ class Ration:
             self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
         self._pour_site(self.worst_a)
 
-    def margins(self, worst_a: Sequence[float]) -> dict[NodeId, NodeMargin]:
+    def margins(self) -> dict[NodeId, NodeMargin]:
         """How close the worst case comes to every limit."""
-        return self._rows.margins(self._rows.loads(np.array(worst_a)), self._room, self._base_loads)
+        return self._rows.margins(self._rows.loads(np.array(self.worst_a)), self._room, self._base_loads)
 
     def row_name(self, row: int) -> str:
         """A row in words."""

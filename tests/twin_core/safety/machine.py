@@ -26,7 +26,7 @@ SETTINGS = st.builds(
     unknown_wiring=st.sampled_from([L1, L2, L3]),
     tied_to_transactions=st.booleans(),
     leaseless=SELDOM,
-    unconfirmed=SELDOM,
+    unconfirmed=st.booleans(),
 )
 
 
