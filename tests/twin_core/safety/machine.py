@@ -58,6 +58,10 @@ class EnvelopeMachine(RuleBasedStateMachine):
         self.depot.jump(which, offset_s)
         self.healthy_round(currents, alive)
 
+    @rule(index=CONNECTORS, limit_a=st.sampled_from([16.0, 32.0]), lag_s=st.sampled_from([0.25, 4.75, 5.0, 5.0, 6.0]))
+    def hand_over(self, index, limit_a, lag_s):
+        self.depot.hand_over(index, limit_a, lag_s)
+
     @rule(
         index=CONNECTORS,
         limit_a=st.sampled_from([16.0, 32.0]),
