@@ -27,7 +27,7 @@ class Allotment:
         limit_a: the limit last asked of the charger, or its fallback where nothing asked is in force.
         worst_a: current per phase it is counted at.
         bound_by: why the limit is below the wish: a row of the site ("grid L1", "feeder-a kW"), "hardware",
-            "minimum 6 A", "not verified"; empty when it is not.
+            "minimum 6 A", "not verified", "restart"; empty when it is not.
         seq: the grant behind the limit; None where the fallback rules.
     """
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from twin_core.models.charger import ChargerSpec
@@ -73,6 +73,7 @@ class Envelope:
         self._exposures: dict[ConnectorId, Exposure] = {}
         self._by_charger: dict[ChargerId, list[Exposure]] = {}
         self._rows: SiteRows | None = None
+        self._in_order: list[Exposure] = []
         self._nothing_rises_until_s = -math.inf
         self._shedding = False
         for charger in site.chargers:
@@ -161,19 +162,20 @@ class Envelope:
             now: the moment the grants count from.
         """
         now_s = now.monotonic_s
-        exposures = list(self._exposures_in_order())
+        rows, exposures = self._numbered()
         for exposure in exposures:
             exposure.expire(now_s)
-        ration = Ration(self._site_rows(), exposures, base_loads, now_s)
+        ration = Ration(rows, exposures, base_loads, now_s)
         ration.take(wishes)
+        ration.freeze(everywhere=now_s < self._nothing_rises_until_s)
         ration.settle()
-        ration.release(hold=now_s < self._nothing_rises_until_s)
+        ration.release()
         grants = self._issue(ration, exposures, now)
         self._note_shedding(ration)
         return Decision(
             grants=grants,
-            allotments=self._allotments(ration, exposures, now_s),
-            margins=ration.margins(now_s),
+            allotments=self._allotments(ration, exposures),
+            margins=ration.margins(),
             shedding=bool(ration.overloaded),
         )
 
@@ -184,22 +186,24 @@ class Envelope:
         for index in ration.order:
             exposure, limit_a = exposures[index], ration.share.limit_a[index]
             if exposure.should_ask(limit_a, now.monotonic_s, pressing=index in ration.pressed):
-                lowers = limit_a < exposure.standing_a()
+                lowers = limit_a < exposure.standing_a
                 (decreases if lowers else others).append(exposure.issue(limit_a, now))
+                ration.worst_a[index] = exposure.worst_a(now.monotonic_s)
         return (*decreases, *others)
 
-    def _allotments(self, ration: Ration, exposures: Sequence[Exposure], now_s: float) -> dict[ConnectorId, Allotment]:
+    def _allotments(self, ration: Ration, exposures: Sequence[Exposure]) -> dict[ConnectorId, Allotment]:
         bound_by = ration.share.bound_by
-        return {
-            exposure.spec.id: Allotment(
+        allotments: dict[ConnectorId, Allotment] = {}
+        for index, exposure in enumerate(exposures):
+            standing = exposure.standing
+            allotments[exposure.spec.id] = Allotment(
                 ration.wish_a[index],
-                exposure.standing_a(),
-                exposure.worst_a(now_s),
+                exposure.fallback_a if standing is None else standing.grant.limit_a,
+                ration.worst_a[index],
                 bound_by.get(index, ""),
-                exposure.standing_seq(),
+                None if standing is None else standing.grant.seq,
             )
-            for index, exposure in enumerate(exposures)
-        }
+        return allotments
 
     def _note_shedding(self, ration: Ration) -> None:
         shedding = bool(ration.overloaded)
@@ -208,13 +212,12 @@ class Envelope:
             rows = [ration.row_name(row) for row in sorted(ration.overloaded)]
             logger.warning("shedding begins" if shedding else "shedding ends", extra={"rows": rows})
 
-    def _site_rows(self) -> SiteRows:
+    def _numbered(self) -> tuple[SiteRows, list[Exposure]]:
+        """The site in numbers, and the accounts in the same order; made anew when the site has changed."""
         if self._rows is None:
             self._rows = SiteRows(self._site, self.parameters)
-        return self._rows
-
-    def _exposures_in_order(self) -> Iterator[Exposure]:
-        return (self._exposures[connector_id] for connector_id in self._site_rows().connector_ids)
+            self._in_order = [self._exposures[connector_id] for connector_id in self._rows.connector_ids]
+        return self._rows, self._in_order
 
     # Questions.
 

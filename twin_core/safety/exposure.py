@@ -64,6 +64,7 @@ class Exposure:
         self.distrusted = ""
         self._parameters = parameters
         self._abilities = ChargerAbilities()
+        self._step_a = spec.step_a
         self._confirmed = False
         self._unconfirmed_floor_a = self.floor_a
         self._held: list[HeldGrant] = []
@@ -83,19 +84,19 @@ class Exposure:
         """The highest limit that may rightly be in force, whether or not the connector is believed to keep it."""
         return min(self.spec.hardware_max_a, max(self.fallback_a, self._granted_a(now_s)))
 
+    @property
+    def standing(self) -> HeldGrant | None:
+        """The newest grant that may be in force and was not refused; None where the fallback rules."""
+        for held in reversed(self._held):
+            if held.outcome is not GrantOutcome.REJECTED:
+                return held
+        return None
+
+    @property
     def standing_a(self) -> float:
         """The limit last asked of it and not refused; its fallback when none is in force."""
-        for held in reversed(self._held):
-            if held.outcome is not GrantOutcome.REJECTED:
-                return held.grant.limit_a
-        return self.fallback_a
-
-    def standing_seq(self) -> int | None:
-        """The grant behind `standing_a`."""
-        for held in reversed(self._held):
-            if held.outcome is not GrantOutcome.REJECTED:
-                return held.grant.seq
-        return None
+        standing = self.standing
+        return self.fallback_a if standing is None else standing.grant.limit_a
 
     @property
     def verified(self) -> bool:
@@ -122,7 +123,7 @@ class Exposure:
 
     def expire(self, now_s: float) -> None:
         """Drop what no longer counts."""
-        if any(held.until_s <= now_s for held in self._held):
+        if self._held:
             self._held = [held for held in self._held if held.until_s > now_s]
 
     def _granted_a(self, now_s: float) -> float:
@@ -267,6 +268,8 @@ class Exposure:
         """Take in what the charger can do. Where it turns out to end no lease, what it holds never ends by itself."""
         self._abilities = abilities
         self._refresh = True
+        if abilities.step_a > self.spec.step_a and math.isfinite(abilities.step_a):
+            self._step_a = abilities.step_a
         if not abilities.leases:
             for held in self._held:
                 if not held.released:
@@ -331,8 +334,3 @@ class Exposure:
     @property
     def _tied_to_transactions(self) -> bool:
         return self._abilities.purposes[:1] == (ProfilePurpose.TX,)
-
-    @property
-    def _step_a(self) -> float:
-        reported_a = self._abilities.step_a
-        return max(self.spec.step_a, reported_a) if math.isfinite(reported_a) else self.spec.step_a

@@ -1,6 +1,7 @@
 """One decision: what counts now, what is wished for, and how far each wish can be met.
 
-Two questions are put to every wish, each answered by pouring what the rows leave in the order of the wishes:
+Where the worst case exceeds a limit already, nothing may rise (`freeze`). Then two questions are put to every wish,
+each answered by pouring out what the rows leave in the order of the wishes:
 
 1. `settle`: if everybody kept to the new limits, would everything fit? What does not is a decrease, asked for at once.
 2. `release`: does it fit now, beside all that may still be in force? What does not has to wait.
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from twin_core.models.ids import NodeId
-from twin_core.models.quantities import PhaseCurrents
+from twin_core.models.quantities import MINIMUM_CURRENT_A, PhaseCurrents
 from twin_core.safety.decision import NodeMargin, Wish
 from twin_core.safety.exposure import Exposure
 from twin_core.safety.rows import TOLERANCE, Array, Members, SiteRows
@@ -24,14 +25,15 @@ from twin_core.safety.sharing import Share
 
 NOT_VERIFIED = "not verified"
 HARDWARE = "hardware"
-MINIMUM = "minimum 6 A"
+MINIMUM = f"minimum {MINIMUM_CURRENT_A:g} A"
+RESTART = "restart"
 
 
 class Ration:
     """The state of one decision; connectors are numbers, in the order of `rows`.
 
     Attributes:
-        worst_a: what each connector counts at now.
+        worst_a: what each connector counts at, grants made in this decision included.
         wish_a: what was wished for each, 0 for the others.
         order: connectors to decide on, highest priority first.
         share: their limits, and what bound them.
@@ -88,41 +90,44 @@ class Ration:
         elif wish_a > hardware_max_a:
             self.share.bound_by[index] = HARDWARE
 
+    def freeze(self, *, everywhere: bool) -> None:
+        """Let nothing rise that loads an overloaded row.
+
+        Args:
+            everywhere: let nothing rise at all.
+        """
+        for index in range(len(self._exposures)) if everywhere else sorted(self.pressed):
+            self.share.lower(index, self._exposures[index].standing_a, self._reason(index, self.overloaded))
+
     def settle(self) -> None:
         """Lower the limits to what fits once everybody keeps them; the last in the order give way first."""
         floor_a = [exposure.floor_a for exposure in self._exposures]
-        fallback_a = [exposure.fallback_a for exposure in self._exposures]
-        self._give_up(self._exceeded(floor_a), fallback_a)
-        self._pour_supplies(fallback_a)
+        self._give_up(self._exceeded(floor_a))
+        if self._rows.supplies_shared:
+            self._pour_supplies([exposure.fallback_a for exposure in self._exposures])
         self._pour_site(floor_a)
 
-    def _give_up(self, hopeless: frozenset[int], fallback_a: list[float]) -> None:
+    def _give_up(self, hopeless: frozenset[int]) -> None:
         """Where not even silence keeps a limit, ask for the fallback at most, or for nothing if that is too much.
 
         Such rows carry connectors that count at their hardware maximum, or a limit below what commissioning saw.
         """
         if not hopeless:
             return
+        fallback_a = [exposure.fallback_a for exposure in self._exposures]
         unbearable = self._loading(self._exceeded(fallback_a))
         for index in sorted(self._loading(hopeless)):
             self.share.lower(index, 0.0 if index in unbearable else fallback_a[index], self._reason(index, hopeless))
 
-    def release(self, *, hold: bool) -> None:
-        """Lower the limits to what fits beside all that may still be in force.
-
-        Args:
-            hold: let nothing rise anywhere, for as long as what was falling before a restart may still be falling.
-        """
-        held = range(len(self._exposures)) if hold else sorted(self.pressed)
-        for index in held:
-            self.share.lower(index, self._exposures[index].standing_a(), self._reason(index, self.overloaded))
-        self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
+    def release(self) -> None:
+        """Lower the limits to what fits beside all that may still be in force."""
+        if self._rows.supplies_shared:
+            self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
         self._pour_site(self.worst_a)
 
-    def margins(self, now_s: float) -> dict[NodeId, NodeMargin]:
-        """How close the worst case comes to every limit, grants made meanwhile included."""
-        worst_a = np.array([exposure.worst_a(now_s) for exposure in self._exposures])
-        return self._rows.margins(self._rows.loads(worst_a), self._room, self._base_loads)
+    def margins(self) -> dict[NodeId, NodeMargin]:
+        """How close the worst case comes to every limit."""
+        return self._rows.margins(self._rows.loads(np.array(self.worst_a)), self._room, self._base_loads)
 
     def row_name(self, row: int) -> str:
         """A row in words."""
@@ -163,4 +168,4 @@ class Ration:
     def _reason(self, index: int, rows: frozenset[int]) -> str:
         if not self._exposures[index].verified:
             return NOT_VERIFIED
-        return next((self._rows.name(row) for row, _ in self._rows.members[index] if row in rows), "restart")
+        return next((self._rows.name(row) for row, _ in self._rows.members[index] if row in rows), RESTART)

@@ -36,6 +36,7 @@ class SiteRows:
         members: for each connector, the rows its current counts on and what one ampere per phase puts on each.
         supply_members: the same for the chargers' own supplies; their rows are `3·charger + phase`.
         supply_room: what each supply carries.
+        supplies_shared: whether any charger's connectors could together ask more of its supply than it carries.
     """
 
     def __init__(self, site: SiteTree, parameters: EnvelopeParameters) -> None:
@@ -54,6 +55,8 @@ class SiteRows:
         self.members: Members = self._site_members(chargers)
         self.supply_members: Members = self._supply_members(chargers)
         self.supply_room: Array = np.repeat(self._supply_a, 3)
+        hardware_a = np.array([connector.hardware_max_a for charger in chargers for connector in charger.connectors])
+        self.supplies_shared = bool((self.supply_loads(hardware_a) > self.supply_room).any())
 
     # What a set of currents does.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -53,11 +54,14 @@ class Share:
             begin_a = start_a[index]
             if self.limit_a[index] <= begin_a:
                 continue
-            loaded = [(row, weight) for row, weight in members[index] if row in spare]
-            if not loaded:
-                continue
-            rise_a, tightest = min((spare[row] / weight, row) for row, weight in loaded)
-            self.lower(index, begin_a + max(0.0, rise_a), name(tightest))
+            rise_a, tightest = math.inf, -1
+            for row, weight in members[index]:
+                if row in spare and spare[row] < rise_a * weight:
+                    rise_a, tightest = spare[row] / weight, row
+            ceiling_a = begin_a + max(0.0, rise_a)
+            if self.limit_a[index] > ceiling_a:
+                self.lower(index, ceiling_a, name(tightest))
             taken_a = max(0.0, self.limit_a[index] - begin_a)
-            for row, weight in loaded:
-                spare[row] -= weight * taken_a
+            for row, weight in members[index]:
+                if row in spare:
+                    spare[row] -= weight * taken_a

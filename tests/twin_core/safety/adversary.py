@@ -279,6 +279,14 @@ class Depot:
         wishes = {connector_id: rival_a for i, connector_id in enumerate(self.ids) if i != index}
         self.healthy_round(wishes, wishes)
 
+    def hand_over(self, index: int, limit_a: float, lag_s: float) -> None:
+        """A connector stops when told to, and the others take its place while its vehicle may still follow the past."""
+        connector_id = self.ids[index]
+        self.healthy_round({connector_id: limit_a}, [connector_id])
+        self.healthy_round({connector_id: 0.0}, [connector_id])
+        self.advance(lag_s)
+        self.greed(index)
+
     def outlast(self, index: int, limit_a: float, lag_s: float, *, garbled: bool) -> None:
         """A connector gets a limit and falls silent; the others wait for the end of its lease, by its own clock."""
         connector_id = self.ids[index]

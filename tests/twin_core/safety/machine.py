@@ -26,7 +26,7 @@ SETTINGS = st.builds(
     unknown_wiring=st.sampled_from([L1, L2, L3]),
     tied_to_transactions=st.booleans(),
     leaseless=SELDOM,
-    unconfirmed=SELDOM,
+    unconfirmed=st.booleans(),
 )
 
 
@@ -57,6 +57,10 @@ class EnvelopeMachine(RuleBasedStateMachine):
     def jump_to_a_boundary(self, which, offset_s, currents, alive):
         self.depot.jump(which, offset_s)
         self.healthy_round(currents, alive)
+
+    @rule(index=CONNECTORS, limit_a=st.sampled_from([16.0, 32.0]), lag_s=st.sampled_from([0.25, 4.75, 5.0, 5.0, 6.0]))
+    def hand_over(self, index, limit_a, lag_s):
+        self.depot.hand_over(index, limit_a, lag_s)
 
     @rule(
         index=CONNECTORS,

@@ -146,12 +146,8 @@ def _nothing_is_cut(self):
     pass
 
 
-def _increases_do_not_wait(self, *, hold):
+def _increases_do_not_wait(self):
     pass
-
-
-def _nothing_is_frozen(self, rows):
-    return frozenset()
 
 
 def _nothing_shared(self, start_a):
@@ -202,7 +198,6 @@ MUTANTS: dict[str, Break] = {
     "every lease ends": _replaced(Exposure, "commissioned", _every_lease_ends),
     "nothing is cut": _replaced(Ration, "settle", _nothing_is_cut),
     "increases do not wait": _replaced(Ration, "release", _increases_do_not_wait),
-    "nothing is frozen": _replaced(Ration, "_loading", _nothing_is_frozen),
     "supply not shared": _replaced(Ration, "_pour_supplies", _nothing_shared),
     "power limits ignored": _replaced(SiteRows, "_node_limits", _no_power_limits),
     "feeders ignored": _replaced(SiteRows, "_node_limits", _only_the_grid),

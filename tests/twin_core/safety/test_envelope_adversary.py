@@ -11,7 +11,9 @@ from tests.twin_core.safety.machine import play
 from tests.twin_core.safety.mutants import MUTANTS
 
 GAMES = 400
-GAMES_TO_CATCH = 400
+GAMES_TO_CATCH = 500
+SEED_OF_THE_HUNT = 5
+"""The same games every time; `kill_score.py` plays other seeds."""
 
 
 @pytest.mark.timeout(110)
@@ -24,5 +26,5 @@ def test_real_draws_keep_every_limit_whatever_the_adversary_does() -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_adversary_catches_an_envelope_with_one_rule_broken(name: str) -> None:
-    with MUTANTS[name](), pytest.raises(AssertionError, match="allowed|on the supply"):
-        play(GAMES_TO_CATCH)
+    with MUTANTS[name](), pytest.raises(AssertionError, match=r"allowed|on the supply"):
+        play(GAMES_TO_CATCH, seed=SEED_OF_THE_HUNT)
