@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from connectors.store import ledger
 from connectors.store.commit import Work, WriterCounters
+from connectors.store.lock import GatewayLock
 from connectors.store.projections import is_vital, write_events
 from connectors.store.retention import Removed, RetentionPolicy, remove_old
 from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, connect, microseconds
@@ -39,7 +40,8 @@ class Store:
         draw_id: draws transaction ids; drawn again when one is taken.
 
     Raises:
-        StorageError: on entering, when the file is not a journal of this or an older version.
+        StorageError: on entering, when the file is not a journal of this or an older version, or another gateway
+            has it open.
     """
 
     def __init__(
@@ -60,10 +62,16 @@ class Store:
         self._retention = retention or RetentionPolicy()
         self._draw_id = draw_id
         self._writer: Writer[Event] | None = None
+        self._lock: GatewayLock | None = None
         self._closed_counters = WriterCounters()
 
     async def __aenter__(self) -> Store:
-        connection = connect(self.path, JOURNAL_MIGRATIONS, JOURNAL_ID, synchronous="FULL")
+        self._lock = GatewayLock(self.path)
+        try:
+            connection = connect(self.path, JOURNAL_MIGRATIONS, JOURNAL_ID, synchronous="FULL")
+        except StorageError:
+            self._lock.release()
+            raise
         make = ThreadedWriter if self._threaded else DirectWriter
         self._writer = make(connection, self._write_events, capacity=self._capacity)
         self.run = await self._writer.run(partial(_begin_run, now=self._clock.now()))
@@ -76,6 +84,8 @@ class Store:
             writer, self._writer = self._writer, None
             await writer.close()
             self._closed_counters = writer.counters
+        if self._lock is not None:
+            self._lock.release()
 
     @property
     def counters(self) -> WriterCounters:

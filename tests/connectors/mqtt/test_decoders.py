@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.mqtt.checks import MAX_CURRENT_A, MAX_POWER_KW, MAX_VOLTAGE_V
@@ -235,6 +235,7 @@ PAYLOADS = st.one_of(
 
 @pytest.mark.parametrize("name", DECODE)
 def test_whatever_comes_gives_a_sound_sample_or_a_refusal(name: str) -> None:
+    @settings(deadline=None)
     @given(TOPICS, PAYLOADS)
     def is_sound(topic: str, payload: bytes) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.mqtt.dsmr import DsmrJoiner, dsmr_value, join
@@ -50,6 +50,7 @@ def test_a_telegram_becomes_one_reading_with_its_last_field() -> None:
     assert len(feed(joiner, TELEGRAM)) == 1
 
 
+@settings(deadline=None)
 @given(st.sampled_from([field for field in TELEGRAM if field != "electricity_delivered_1"]))
 def test_a_telegram_that_lost_a_field_gives_nothing_and_the_next_one_does(lost: str) -> None:
     joiner = DsmrJoiner()
@@ -76,6 +77,7 @@ def test_a_field_that_stops_coming_is_waited_for_only_for_a_while() -> None:
     assert samples[-1].voltage_v == (230.1, None, 231.0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, len(TELEGRAM) - 1))
 def test_who_comes_in_the_midst_of_a_telegram_waits_for_the_next(missed: int) -> None:
     joiner = DsmrJoiner()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.mqtt.meters import Meter, MeterBinding, through_node
@@ -130,6 +130,7 @@ SAMPLES = st.builds(
 PHASES = st.one_of(st.none(), st.permutations([L1, L2, L3]).flatmap(lambda p: st.sampled_from([p[:1], p[:2], p])))
 
 
+@settings(deadline=None)
 @given(SAMPLES, PHASES)
 def test_currents_are_finite_and_knowing_less_never_promises_more(
     sample: MeterSample, phases: list[Phase] | None

@@ -92,6 +92,11 @@ class Mosquitto:
             time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text())
 
+    def remembers(self, payload: bytes) -> Callable[[], bool]:
+        """Whether a retained payload is in the broker's memory on disk."""
+        memory = self.folder / "mosquitto.db"
+        return lambda: memory.exists() and payload in memory.read_bytes()
+
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
@@ -245,7 +250,7 @@ async def test_a_broker_killed_and_brought_back_is_found_again(
             await publisher.publish("depot/north/request", b'{"id_tag":"T","energy_kwh":1}', qos=1)
             await publisher.publish(TOPIC, reading(1.0), qos=1, retain=True)
             await until(lambda: sink.of(NodeMetered) and sink.of(RequestAnnounced))
-            await asyncio.sleep(1.3)  # the broker writes its memory to disk once a second
+            await until(broker.remembers(reading(1.0)))  # it writes its memory to disk once a second
             broker.kill()
             await until(lambda: not link.connected)
             assert not await link.publish("depot/north/limit", b'{"node":"grid","limit_a":20}')

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.mqtt.requests import decode_limit, decode_request
@@ -107,6 +107,7 @@ FIELDS = st.sampled_from(["id_tag", "connector", "energy_kwh", "departure", "soc
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30), st.just("CP-1/1"))
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=60), st.dictionaries(FIELDS, VALUES).map(lambda d: json.dumps(d).encode())))
 def test_whatever_comes_gives_an_event_or_a_refusal(payload: bytes) -> None:
     for decode in (decode_request, decode_limit):

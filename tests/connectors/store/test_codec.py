@@ -11,7 +11,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.store.codec import KINDS, decode_event, encode_event
@@ -77,6 +77,7 @@ def as_plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_event_comes_back_as_it_was(kind: type[Event]) -> None:
+    @settings(deadline=None, max_examples=40)
     @given(values_of(kind))
     def comes_back(event: Event) -> None:
         body = encode_event(event)
@@ -146,6 +147,7 @@ def test_damaged_rows_say_what_is_wrong(body: bytes, says: str) -> None:
         decode_event(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_an_event_or_a_storage_error(body: bytes) -> None:
     with pytest.raises(StorageError):

@@ -345,6 +345,25 @@ async def test_a_closed_store_says_so(path: Path) -> None:
         await store.reserve([Grant(A1, 1, 6.0, instant(), 60.0)])
 
 
+async def test_a_second_gateway_on_the_same_journal_is_turned_away(path: Path) -> None:
+    async with Store(path, clock=LoopClock()):
+        with pytest.raises(StorageError, match="another gateway"):
+            async with Store(path, clock=LoopClock()):
+                pass
+        assert list(read_events(path)) == [], "looking is allowed"
+    async with Store(path, clock=LoopClock()):
+        pass
+
+
+async def test_a_file_that_is_refused_is_not_kept_locked(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="another program"):
+            async with Store(path, clock=LoopClock()):
+                pass
+
+
 def test_on_a_virtual_clock_nothing_waits_for_a_thread(path: Path) -> None:
     import async_solipsism
 
