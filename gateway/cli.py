@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.options(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(execute=command.run)
     return root
 
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     configure_logging(options.log_level, options.log_format)
     try:
-        status: int = options.run(options)
+        status: int = options.execute(options)
     except DepotError as error:
         print(f"depot {options.command}: {error}", file=sys.stderr)  # noqa: T201 -- the terminal is where a user looks
         return 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from connectors.mqtt.broker import EmbeddedBroker
 from connectors.mqtt.client import MqttLink, MqttSettings
 from gateway.clock import LoopClock
 from gateway.depot import Depot, DepotOptions
-from gateway.live_table import LiveTable
+from gateway.live_table import live_table
 from gateway.report import run_report
 from gateway.scenario_file import find_site, read_scenario
 from gateway.site_file import InfluxTable, MqttTable, PanelTable, SiteFile
@@ -26,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 UNSERVED_TOLERANCE = 0.02
 """Part of the requested energy that may be missing at the end: the last samples and the wake-up of cars."""
+
+STALL_WALL_S = 0.1
+"""Time on the wall by which one process, busy with both sides of the wire, may be late."""
 
 SETTLE_S = 30.0
 """After the last car left, for the last messages to arrive."""
@@ -70,11 +75,13 @@ async def run_demo(options: DemoOptions) -> DemoResult:
     begins = datetime.now(UTC) if options.speed == 1.0 else scenario.begins.astimezone(UTC)
     clock = LoopClock(begins)
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(EmbeddedBroker(options.mqtt_port, host=options.host))
+        broker = await stack.enter_async_context(
+            EmbeddedBroker(options.mqtt_port or _free_port(options.host), host=options.host)
+        )
         site = _as_asked(site, options, broker.port)
         depot = await stack.enter_async_context(Depot(site, clock=clock, options=DepotOptions(speed=options.speed)))
         publisher = MqttLink(
-            MqttSettings(host=options.host, port=broker.port, site=f"{site.name}-simulators"),
+            MqttSettings(host=options.host, port=broker.port, client_id="simulators", timeout_s=10.0 * options.speed),
             clock=clock,
             sink=depot.runtime,
             bindings=[],
@@ -86,19 +93,24 @@ async def run_demo(options: DemoOptions) -> DemoResult:
             minutes=options.minutes or scenario.minutes,
             seed=options.seed,
             ocpp_url=f"ws://{options.host}:{depot.central.port}/ocpp",
-            publish=publisher.publish,
+            publish=partial(_publish, publisher),
         )
         watch = LimitWatch(simulation, clock)
         if not options.headless and depot.panel is not None:
             print(f"panel: {depot.panel.url}")  # noqa: T201 -- the first thing a user wants to know
-        with LiveTable(depot.feed, headless=options.headless, speed=options.speed):
+        with live_table(headless=options.headless, speed=options.speed) as shown:
+            depot.show_to(shown.update)
             await _run_together(depot, publisher, simulation, watch)
         return await _result(depot, simulation, watch, scenario, options)
 
 
 def _as_asked(site: SiteFile, options: DemoOptions, mqtt_port: int) -> SiteFile:
     """The scenario's site with the command line's ports, adopting every charge point that knocks."""
-    control = site.control if options.planner is None else site.control.model_copy(update={"planner": options.planner})
+    # Computing does not scale with the clock: at 60 times the tempo a tenth of a second on the wall looks like six.
+    stall_s = STALL_WALL_S * options.speed if options.speed > 1.0 else 0.0
+    control = site.control.model_copy(
+        update={"planner": options.planner or site.control.planner, "ramp_s": site.control.ramp_s + stall_s}
+    )
     return site.model_copy(
         update={
             "adopt_unknown": True,
@@ -128,6 +140,18 @@ async def _run_together(depot: Depot, publisher: MqttLink, simulation: DepotSimu
         for task in (day, *background):
             task.cancel()
         await asyncio.gather(day, *background, return_exceptions=True)
+
+
+def _free_port(host: str) -> int:
+    """A port nobody listened on a moment ago; the embedded broker cannot say which one it took."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+async def _publish(link: MqttLink, topic: str, payload: bytes, retain: bool) -> None:
+    if not await link.publish(topic, payload, retain):
+        raise OSError(f"the broker did not take {topic} in time")
 
 
 async def _whole_day(simulation: DepotSimulation) -> None:

@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from pydantic import SecretStr
+
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.mqtt.client import MqttLink, MqttSettings
@@ -27,7 +29,10 @@ from gateway.report import EnvelopeWatch
 from gateway.site_file import SiteFile, fleet, secret, site_tree, tariff
 from gateway.telemetry import Telemetry
 from panel.feed import PanelFeed
+from panel.guard import LOOPBACK_HOSTS
+from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
+from panel.shapes import PanelView
 from panel.view import view
 from twin_core.cycle import CycleReport, Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
@@ -35,7 +40,7 @@ from twin_core.estimation import EstimationSettings
 from twin_core.models.events import TariffChanged
 from twin_core.models.ids import NodeId
 from twin_core.models.quantities import Phase
-from twin_core.ports import Clock, PlanSolver, TelemetrySink
+from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
 from twin_core.problem import PlanningSettings
 from twin_core.runtime import Runtime, RuntimeSettings
 from twin_core.safety.commissioning import commissioning_faults
@@ -43,9 +48,12 @@ from twin_core.safety.envelope import EnvelopeParameters
 
 logger = logging.getLogger(__name__)
 
-PANEL_EVERY_WALL_S = 1.0
+VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
+EFFECTIVE_SITE = "site.json"
+"""Beside the journal: the site as it was run, every default and option filled in, for replays."""
+
 TARIFF_AHEAD = timedelta(days=7)
 
 
@@ -79,6 +87,7 @@ class Depot:
         self.lag = LoopLag(self.options.speed)
         self.watch = EnvelopeWatch()
         self.feed = PanelFeed()
+        self._views = _Views(VIEW_EVERY_WALL_S * self.options.speed)
         self.directory = SiteDirectory(site, self.tree)
         self._clock = clock
         self._stack = AsyncExitStack()
@@ -92,6 +101,7 @@ class Depot:
         async with AsyncExitStack() as stack:
             data = self.site.data_dir
             data.mkdir(parents=True, exist_ok=True)
+            (data / EFFECTIVE_SITE).write_text(self.site.model_dump_json(indent=2), encoding="utf-8")
             self.store = await stack.enter_async_context(
                 Store(data / "journal.db", clock=self._clock, threaded=self.options.threaded)
             )
@@ -103,7 +113,7 @@ class Depot:
                 journal=self.store,
                 solver=self.solver,
                 settings=runtime_settings(self.site),
-                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s())],
+                observers=[self.watch, Telemetry(self.sinks, every_s=self._telemetry_every_s()), self._views],
             )
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             self.central = await stack.enter_async_context(self._new_central_system())
@@ -139,7 +149,7 @@ class Depot:
                 url=influx.url,
                 org=influx.org,
                 bucket=influx.bucket,
-                token=secret(influx.token_env, "InfluxDB token") or "",  # type: ignore[arg-type]
+                token=secret(influx.token_env, "InfluxDB token") or SecretStr(""),
                 spool_dir=data / "spool",
                 quota_bytes=int(influx.spool_mb * 2**20),
                 speed=self.options.speed,
@@ -185,15 +195,19 @@ class Depot:
         mqtt = self.site.mqtt
         if mqtt is None:
             return None
-        password = secret(mqtt.password_env, "MQTT password")
+        password, speed = secret(mqtt.password_env, "MQTT password"), self.options.speed
         settings = MqttSettings(
             host=mqtt.host,
             port=mqtt.port,
             username=mqtt.username,
-            password=password,
+            password=None if password is None else password.get_secret_value(),
             tls=mqtt.tls,
-            ca_file=mqtt.ca_file,
+            ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+            client_suffix=mqtt.client_suffix or self.site.name,
             site=self.site.name,
+            timeout_s=10.0 * speed,
+            retry_min_s=1.0 * speed,
+            retry_max_s=60.0 * speed,
         )
         bindings = [
             MeterBinding(
@@ -212,10 +226,25 @@ class Depot:
         panel = self.site.panel
         if panel is None:
             return None
-        app = create_app(self.feed, self.history)
-        server = await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
-        self.runtime.observe_with(_PanelObserver(self.feed, PANEL_EVERY_WALL_S * self.options.speed))
-        return server
+        app = create_app(
+            self.feed,
+            self.history,
+            hosts={*LOOPBACK_HOSTS, panel.host, *panel.hosts},
+            history_tags={"site": self.site.name},
+        )
+        self._views.viewers += [self.feed.publish, self._remember]
+        return await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
+
+    def _remember(self, shown: PanelView) -> None:
+        """Keep what the panel's chart shows, so that it is there after a restart."""
+        values = {name: getattr(shown.site, name) for name in SITE_FIELDS}
+        known = {name: float(value) for name, value in values.items() if value is not None}
+        if known:
+            self.history.write([Point("site", {"site": self.site.name}, {**known}, shown.site.time)])
+
+    def show_to(self, viewer: Callable[[PanelView], None]) -> None:
+        """Let somebody see every view; the viewer must return at once."""
+        self._views.viewers.append(viewer)
 
     async def _keep_house(self) -> None:
         """Once an hour: remove what is older than is kept, and lay out prices before they run out."""
@@ -231,26 +260,28 @@ class Depot:
                 logger.error("old records could not be removed", extra={"detail": str(error)})
 
 
-class _PanelObserver:
-    """Shows the panel the twin about once a second of the wall, and only when a cycle ran (CycleObserver)."""
+class _Views:
+    """Makes a view about once a second of the wall, for whoever looks on (CycleObserver)."""
 
-    def __init__(self, feed: PanelFeed, every_s: float) -> None:
-        self._feed = feed
+    def __init__(self, every_s: float) -> None:
+        self.viewers: list[Callable[[PanelView], None]] = []
         self._every_s = every_s
         self._due_s = float("-inf")
 
     def on_cycle(self, report: CycleReport) -> None:
         now_s = report.snapshot.now.monotonic_s
-        if now_s >= self._due_s:
+        if self.viewers and now_s >= self._due_s:
             self._due_s = now_s + self._every_s
-            self._feed.publish(view(report))
+            shown = view(report)
+            for viewer in self.viewers:
+                viewer(shown)
 
 
 def twin_settings(site: SiteFile) -> TwinSettings:
     """What the site file says of the twin."""
     control = site.control
     return TwinSettings(
-        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a),
+        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a, ramp_s=control.ramp_s),
         estimation=EstimationSettings(
             meter_stale_s=min((meter.stale_after_s for meter in site.meters), default=15.0),
             assumed_energy_kwh=control.assumed_energy_kwh,

@@ -91,12 +91,15 @@ class PlannerChild:
         return await receive(self._answers)
 
     async def end(self) -> None:
-        """Kill it and wait until nothing of it is left."""
+        """Kill it and wait until nothing of it is left; when cancelled in between, to be called again."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._requests.close()
-        await self._exit
-        await self._listener
+        await asyncio.wait([self._exit, self._listener])
+        # Every pipe at its end, or the transport would outlive the loop.
+        await self._answers.read()
+        with contextlib.suppress(OSError):
+            await self._requests.wait_closed()
 
     @staticmethod
     async def _log_output(pipe: asyncio.StreamReader, planner_name: str) -> None:

@@ -88,6 +88,7 @@ class PlannerProcess:
         self._deadline_s = deadline_s
         self._scale = scale
         self._child: PlannerChild | None = None
+        self._latest: PlannerChild | None = None
         self._start_is_decided = asyncio.Event()
         self._waiting: _Job | None = None
         self._wake = asyncio.Event()
@@ -103,6 +104,8 @@ class PlannerProcess:
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.wait([self._supervisor])
+        if self._latest is not None:
+            await self._latest.end()
 
     async def ready(self) -> bool:
         """Wait until the planner has solved a first small problem; False when its start failed and is being retried."""
@@ -158,7 +161,7 @@ class PlannerProcess:
             EOFError: it ended before it was ready.
             PlanningError: it cannot work, and said why.
         """
-        child = await PlannerChild.start(self._planner_name)
+        child = self._latest = await PlannerChild.start(self._planner_name)
         try:
             async with asyncio.timeout(START_DEADLINE_S * self._scale):
                 await child.greeting()
@@ -280,5 +283,7 @@ def _conclude(problem: PlanningProblem, outcome: Plan | _Miss, counters: SolverC
         counters.planned += 1
         return outcome
     setattr(counters, outcome.cause.value, getattr(counters, outcome.cause.value) + 1)
-    logger.warning("plan replaced", extra={"cause": outcome.cause.value, "detail": outcome.detail})
+    # A planner that is down was reported when it went down.
+    level = logging.DEBUG if outcome.cause is Cause.RESTARTING else logging.WARNING
+    logger.log(level, "plan replaced", extra={"cause": outcome.cause.value, "detail": outcome.detail})
     return rescue(problem, str(outcome))

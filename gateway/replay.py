@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.store.journal_reader import list_runs, read_events, read_grants
-from gateway.depot import twin_settings
-from gateway.site_file import SiteFile, fleet, read_site, site_tree, tariff
+from gateway.depot import EFFECTIVE_SITE, twin_settings
+from gateway.site_file import SiteFile, fleet, read_effective_site, site_tree, tariff
 from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError
 from twin_core.models.events import Event, Ticked
@@ -47,7 +47,7 @@ def replay(journal: Path, site_path: Path | None = None, run: int | None = None)
     number = max(runs, default=0) if run is None else run
     if number not in runs:
         raise ConfigurationError(f"{journal}: has no run {number}; there are {', '.join(map(str, runs)) or 'none'}")
-    site, _ = read_site(site_path or journal.parent / "site.toml")
+    site = read_effective_site(site_path or journal.parent / EFFECTIVE_SITE)
     result = Replayed(number, runs[number].started)
     sent = iter(read_grants(journal, run=number))
     for event in read_events(journal, run=number):

@@ -137,6 +137,7 @@ class ControlTable(_Table):
     horizon_h: Positive = 8.0
     tick_s: Positive = 2.0
     lease_s: Positive = 120.0
+    ramp_s: Positive = 5.0
     margin_a: NotNegative = 0.0
     sample_interval_s: Positive = 5.0
     assumed_energy_kwh: Positive = 30.0
@@ -162,6 +163,7 @@ class MqttTable(_Table):
     password_env: str | None = None
     ca_file: Path | None = None
     tls: bool = False
+    client_suffix: str = ""
 
 
 class InfluxTable(_Table):
@@ -170,16 +172,17 @@ class InfluxTable(_Table):
     url: str
     org: str = "depot"
     bucket: str = "depot"
-    token_env: str = "DEPOT_INFLUX_TOKEN"  # the variable's name, not a secret
+    token_env: str | None = None
     spool_mb: Positive = 512.0
     every_s: Positive = 10.0
 
 
 class PanelTable(_Table):
-    """`[panel]`: the operator's page."""
+    """`[panel]`: the operator's page; `hosts` are further names browsers may call it by."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    hosts: tuple[str, ...] = ()
 
 
 class SiteFile(_Table):
@@ -251,6 +254,22 @@ def parse_site(text: str, name: str) -> tuple[SiteFile, dict[str, Any] | None]:
         return SiteFile.model_validate(tables), scenario
     except ValidationError as error:
         raise ConfigurationError(describe(name, error)) from error
+
+
+def read_effective_site(path: Path) -> SiteFile:
+    """A site as a gateway wrote it down beside its journal, or a site file.
+
+    Raises:
+        ConfigurationError: as `read_site`.
+    """
+    if path.suffix == ".toml":
+        return read_site(path)[0]
+    try:
+        return SiteFile.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give --site SITE.toml") from error
+    except ValidationError as error:
+        raise ConfigurationError(describe(str(path), error)) from error
 
 
 def describe(name: str, error: ValidationError) -> str:

@@ -7,8 +7,8 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import Collection, Generator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Generator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
@@ -16,18 +16,19 @@ from typing import Annotated, Self
 import uvicorn
 from fastapi import FastAPI, HTTPException, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from panel.feed import PanelFeed, Watcher
 from panel.guard import LOOPBACK_HOSTS, Guard
-from panel.history import HistoryPort
-from twin_core.errors import ConfigurationError
+from panel.history import SITE_FIELDS, History, HistoryPort, history_of
+from twin_core.errors import ConfigurationError, StorageError
 
 logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 HISTORY_HOURS = 4.0
 HISTORY_ROWS = 1500
+NOT_YET = "the depot has not finished its first cycle yet"
 CLOCK_FACTOR = 600.0
 """How much faster than the world the loop's clock may run before a browser's idle connection is closed on it."""
 
@@ -48,56 +49,66 @@ class Health(BaseModel):
     refused: int
 
 
-class HistoryAnswer(BaseModel):
-    """Rows over time, by column."""
+class HistoryQuery(BaseModel):
+    """What of the past is asked for; `until` needs a time zone."""
 
     model_config = ConfigDict(extra="forbid")
 
-    measurement: str
-    time_s: tuple[float, ...]
-    columns: dict[str, tuple[float | None, ...]]
+    measurement: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "site"
+    field: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]], Field(max_length=12)] = []
+    charger: Annotated[str | None, Field(max_length=48)] = None
+    connector: Annotated[str | None, Field(max_length=60)] = None
+    node: Annotated[str | None, Field(max_length=60)] = None
+    hours: Annotated[float, Field(gt=0, le=24 * 31)] = HISTORY_HOURS
+    until: AwareDatetime | None = None
+
+    def tags(self) -> dict[str, str]:
+        """The tags that were named."""
+        named = {"charger": self.charger, "connector": self.connector, "node": self.node}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def create_app(
-    feed: PanelFeed, history: HistoryPort | None = None, *, hosts: Collection[str] = LOOPBACK_HOSTS
+    feed: PanelFeed,
+    history: HistoryPort | None = None,
+    *,
+    hosts: Collection[str] = LOOPBACK_HOSTS,
+    history_tags: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The panel's web application.
 
     Args:
         feed: what is shown.
         history: where charts get what was; None takes the last hours that the feed remembers.
+        history_tags: tags that every series in that store carries, such as the site's name.
         hosts: names by which browsers may call the panel; "*" allows any, for use behind a trusted proxy only.
     """
     # The generated documentation pages fetch scripts from elsewhere: depots are offline, so there are none.
     app = FastAPI(title="depot panel", docs_url=None, redoc_url=None)
-    past = history or feed.recent
 
     @app.get("/api/view")
     async def current_view() -> Response:
         """The current view, as in the socket's snapshot."""
         if feed.view is None:
-            raise HTTPException(503, "the depot has not finished its first cycle yet")
+            raise HTTPException(503, NOT_YET)
         return Response(feed.view.model_dump_json(), media_type="application/json")
 
     @app.get("/api/history")
-    async def what_was(
-        measurement: Annotated[str, Query(pattern=r"^[a-z_]{1,40}$")] = "site",
-        charger: Annotated[str | None, Query(max_length=48)] = None,
-        connector: Annotated[str | None, Query(max_length=60)] = None,
-        node: Annotated[str | None, Query(max_length=60)] = None,
-        hours: Annotated[float, Query(gt=0, le=24 * 31)] = HISTORY_HOURS,
-        until: datetime | None = None,
-    ) -> HistoryAnswer:
-        """Rows of one measurement over the hours before `until`, which is now unless given."""
-        end = until or _now(feed)
-        if end.tzinfo is None:
-            raise HTTPException(422, "until needs a time zone, such as a Z at its end")
-        named = {"charger": charger, "connector": connector, "node": node}
-        tags = {name: value for name, value in named.items() if value is not None}
-        found = await past.series(
-            measurement, tags=tags, since=end - timedelta(hours=hours), until=end, max_rows=HISTORY_ROWS
-        )
-        return HistoryAnswer(measurement=measurement, time_s=found.time_s, columns=found.columns)
+    async def what_was(asked: Annotated[HistoryQuery, Query()]) -> History:
+        """Fields of one measurement over the hours before `until`, which is now unless given."""
+        until = asked.until or _now(feed)
+        since = until - timedelta(hours=asked.hours)
+        tags = {**(history_tags or {}), **asked.tags()}
+        fields = asked.field or SITE_FIELDS
+        try:
+            found = None
+            if history is not None:
+                found = await history_of(history, asked.measurement, tags, fields, since, until, max_rows=HISTORY_ROWS)
+            if found is not None and found.time_s:
+                return found
+            return await history_of(feed.recent, asked.measurement, {}, fields, since, until, max_rows=HISTORY_ROWS)
+        except StorageError as unreadable:
+            raise HTTPException(503, f"history cannot be read now: {unreadable}") from unreadable
 
     @app.get("/healthz")
     async def health() -> Health:
@@ -131,7 +142,9 @@ def create_app(
 
 def _now(feed: PanelFeed) -> datetime:
     """A moment after everything shown: the site's own time, which in a demo is not the world's."""
-    return datetime.max.replace(tzinfo=UTC) if feed.view is None else feed.view.site.time + timedelta(seconds=1)
+    if feed.view is None:
+        raise HTTPException(503, NOT_YET)
+    return feed.view.site.time + timedelta(seconds=1)
 
 
 async def _serve(feed: PanelFeed, watcher: Watcher, link: WebSocket) -> None:

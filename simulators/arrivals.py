@@ -1,7 +1,7 @@
-"""Who comes to the depot, when, and what they want: plans of sessions out of a scenario.
+"""Vehicles that come to the depot by chance: pure and seeded.
 
-Pure and seeded. Where a site is given, what generated sessions want is cut until one schedule is known that serves
-them all within every limit: a demand nobody could meet would say nothing about who failed to meet it.
+What they want is cut until one schedule is known that serves them all within every limit of the site: a demand that
+nobody could meet would say nothing about who failed to meet it.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulators.scenario import Arrivals, Scenario, VehicleKind
-from simulators.vehicle import Battery
+from simulators.visit import SETTLE_S, PlannedSession, feasible_kwh
 from simulators.witness import Witness
-from twin_core.errors import ConfigurationError
 from twin_core.models.charger import ConnectorSpec
-from twin_core.models.ids import ConnectorId, IdTag
+from twin_core.models.ids import IdTag
 from twin_core.models.site import SiteTree
 
 logger = logging.getLogger(__name__)
 
-SETTLE_S = 45.0
-"""Charge points need this long to boot and be commissioned before the first vehicle may come."""
 _TURNAROUND_S = 45.0
 """Between one vehicle's leaving a connector and the next one's coming."""
 _REACTION_S = 45.0
@@ -33,95 +30,7 @@ _SLACK = 0.8
 """Of what the known schedule gives a session, it wants at most this share: leases, ramps and whole steps cost some."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSession:
-    """One visit that is going to happen.
-
-    Attributes:
-        arrival_s: seconds after the start of the run.
-        departure_s: seconds after the start of the run.
-        energy_kwh: wanted at the socket.
-        soc: state of charge at arrival.
-        battery: of the vehicle, at this connector.
-    """
-
-    id_tag: IdTag
-    connector_id: ConnectorId
-    arrival_s: float
-    departure_s: float
-    energy_kwh: float
-    soc: float
-    battery: Battery
-
-    @property
-    def stay_s(self) -> float:
-        """Length of the visit."""
-        return self.departure_s - self.arrival_s
-
-
-def feasible_kwh(session: PlannedSession, connector: ConnectorSpec, *, reaction_s: float = 0.0) -> float:
-    """Energy the visit allows at full power, taper included."""
-    seconds = session.stay_s - reaction_s
-    installed = len(connector.phases)
-    return session.battery.deliverable_kwh(session.soc, connector.hardware_max_a, installed, seconds)
-
-
-def plan_sessions(
-    scenario: Scenario,
-    connectors: Sequence[ConnectorSpec],
-    minutes: float,
-    seed: int,
-    site: SiteTree | None = None,
-) -> tuple[PlannedSession, ...]:
-    """All visits of a run, by arrival.
-
-    Args:
-        scenario: who comes.
-        connectors: of the site, all of them.
-        minutes: length of the run; every visit lies inside it.
-        seed: same seed, same visits.
-        site: when given, generated sessions are cut to what its limits can serve together.
-
-    Raises:
-        ConfigurationError: an explicit session names no connector of the site, or cannot be met by itself.
-    """
-    if scenario.sessions:
-        planned = _explicit(scenario, connectors, minutes)
-    else:
-        planned = _generated(scenario, connectors, minutes, random.Random(f"arrivals:{seed}"))
-        if site is not None:
-            planned = _served_together(planned, site, scenario, minutes)
-    return tuple(sorted(planned, key=lambda session: (session.arrival_s, str(session.connector_id))))
-
-
-def _explicit(scenario: Scenario, connectors: Sequence[ConnectorSpec], minutes: float) -> list[PlannedSession]:
-    by_name = {str(connector.id): connector for connector in connectors}
-    planned = []
-    for number, session in enumerate(scenario.sessions, start=1):
-        connector = by_name.get(session.connector)
-        if connector is None:
-            raise ConfigurationError(f"scenario.sessions: there is no connector {session.connector!r}")
-        if session.arrive_min >= minutes:
-            continue
-        kind = scenario.kind(session.kind)
-        soc = session.soc
-        if soc is None:
-            soc = max(0.05, 0.9 - session.energy_kwh * kind.efficiency / kind.battery_kwh)
-        planned.append(
-            PlannedSession(
-                id_tag=IdTag(session.id_tag or kind.tag(number)),
-                connector_id=connector.id,
-                arrival_s=session.arrive_min * 60,
-                departure_s=min(session.depart_min, minutes) * 60,
-                energy_kwh=session.energy_kwh,
-                soc=soc,
-                battery=kind.battery(len(connector.phases)),
-            )
-        )
-    return planned
-
-
-def _generated(
+def generated_sessions(
     scenario: Scenario, connectors: Sequence[ConnectorSpec], minutes: float, rng: random.Random
 ) -> list[PlannedSession]:
     """Visits by chance: each at a connector that is free, with a vehicle that is not here."""
@@ -190,7 +99,7 @@ def _visit(
     return replace(session, energy_kwh=max(_LEAST_KWH, round(energy_kwh, 2)))
 
 
-def _served_together(
+def served_together(
     planned: list[PlannedSession], site: SiteTree, scenario: Scenario, minutes: float
 ) -> list[PlannedSession]:
     """Cut what sessions want to what one schedule within all limits gives them, in even rounds so that nobody starves.

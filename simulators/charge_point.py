@@ -133,7 +133,7 @@ class ChargePoint:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            link.abort()
+            await link.close()
         for task in done:
             task.result()
 

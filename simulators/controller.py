@@ -49,7 +49,7 @@ class Controller:
         self._reported: dict[int, ConnectorStatus] = {}
         self._tags: dict[int, IdTag] = {}
         self._remote: dict[int, tuple[IdTag, Payload | None]] = {}
-        self._next_sample_s: dict[int, float] = {}
+        self._sampled_s: dict[int, float] = {}
         self._next_aligned_s = 0.0
         self._wake = asyncio.Event()
 
@@ -91,17 +91,23 @@ class Controller:
         for number, outlet in self.station.outlets.items():
             if self._reported.get(number) is not outlet.status:
                 self.report_status(number)
-            due_s = self._next_sample_s.get(number)
-            if outlet.transaction is not None and due_s is not None and now_s >= due_s:
-                interval_s = max(1, self.configuration.number("MeterValueSampleInterval"))
-                # Counted on from the last one that was due: a late look must not stretch the interval.
-                self._next_sample_s[number] = max(due_s + interval_s, now_s + interval_s / 2)
-                self.report_sample(number, "Sample.Periodic")
+            self._sample_if_due(number, outlet, now_s)
         aligned_s = self.configuration.number("ClockAlignedDataInterval")
         if aligned_s and self.station.own_s >= self._next_aligned_s:
             self._next_aligned_s = (self.station.own_s // aligned_s + 1) * aligned_s
             for number in self.station.outlets:
                 self.report_sample(number, "Sample.Clock")
+
+    def _sample_if_due(self, number: int, outlet: Outlet, now_s: float) -> None:
+        """Sample a running transaction; an interval of 0 asks for no samples."""
+        interval_s = self.configuration.number("MeterValueSampleInterval")
+        if outlet.transaction is None or not interval_s:
+            return
+        due_s = self._sampled_s.get(number, now_s) + interval_s
+        if now_s >= due_s:
+            # Counted on from the moment that was due: a late look must not stretch the interval.
+            self._sampled_s[number] = due_s if now_s < due_s + interval_s / 2 else now_s
+            self.report_sample(number, "Sample.Periodic")
 
     # Messages --------------------------------------------------------------------------------------------------------
 
@@ -222,9 +228,7 @@ class Controller:
                 on_answer=lambda answer: self._started(number, running, answer),
             )
         )
-        self._next_sample_s[number] = self._clock.now().monotonic_s + max(
-            1, self.configuration.number("MeterValueSampleInterval")
-        )
+        self._sampled_s[number] = self._clock.now().monotonic_s
         self._wake.set()
 
     def _started(self, number: int, running: LocalTransaction, answer: Payload) -> None:

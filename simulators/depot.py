@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulators.arrivals import PlannedSession, feasible_kwh, plan_sessions
-from simulators.base_load import base_currents
+from simulators.base_load import base_currents, worst_base_a
 from simulators.charge_point import ChargePoint
+from simulators.day import plan_sessions
+from simulators.limits import Limits
 from simulators.meters import Publish, publish_meter
 from simulators.quirks import quirks
-from simulators.scenario import LimitChange, Scenario
+from simulators.scenario import Scenario
 from simulators.vehicle import Vehicle
+from simulators.visit import PlannedSession, feasible_kwh
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import ConnectorId, IdTag, NodeId
 from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents
@@ -143,7 +145,7 @@ class DepotSimulation:
                 for meter in self.scenario.meters
             ]
             lasting.append(group.create_task(self._watch_boots(), name="boots"))
-            lasting += [group.create_task(self._announce_limit(change)) for change in self.scenario.limit_changes]
+            lasting.append(group.create_task(self._announce_limits(), name="limits"))
             visits = [group.create_task(self._visit(session)) for session in self.planned]
             await asyncio.gather(*visits)
             await asyncio.sleep(max(0.0, end_s - self._clock.now().monotonic_s))
@@ -232,18 +234,17 @@ class DepotSimulation:
         }
         await self._say(f"depot/{self.site.name}/request", wish)
 
-    async def _announce_limit(self, change: LimitChange) -> None:
-        begun = self._begun or self._clock.now()
-        await self._until(change.at_min * 60)
-        message: dict[str, object] = {
-            "node": change.node,
-            "limit_a": change.limit_a,
-            "limit_kw": change.limit_kw,
-            "reason": change.reason,
-        }
-        if change.until_min is not None:
-            message["until"] = _utc(begun.later(change.until_min * 60))
-        await self._say(f"depot/{self.site.name}/limit", message)
+    async def _announce_limits(self) -> None:
+        """Say every change of a limit when it is made and when it is taken back."""
+        limits = Limits(self.site, self.scenario.limit_changes)
+        moments = [(change.at_min, change) for change in self.scenario.limit_changes]
+        moments += [(c.until_min, c) for c in self.scenario.limit_changes if c.until_min is not None]
+        for minute, change in sorted(moments, key=lambda moment: moment[0]):
+            await self._until(minute * 60)
+            limit_a, limit_kw = limits.at(NodeId(change.node), minute * 60)
+            message: dict[str, object] = {"node": change.node, "limit_a": limit_a, "limit_kw": limit_kw}
+            reason = change.reason if minute == change.at_min else f"{change.reason}: back to normal"
+            await self._say(f"depot/{self.site.name}/limit", {**message, "reason": reason})
 
     async def _say(self, topic: str, message: dict[str, object]) -> None:
         try:
@@ -257,7 +258,7 @@ def _utc(moment: Instant) -> str:
 
 
 def _check_names(scenario: Scenario, site: SiteTree) -> None:
-    """Every node and charger that the scenario names must be in the site."""
+    """Everything that the scenario names must be in the site, and be able to happen there."""
     chargers = {str(charger.id) for charger in site.chargers}
     for charger in scenario.quirks:
         if charger not in chargers:
@@ -265,6 +266,19 @@ def _check_names(scenario: Scenario, site: SiteTree) -> None:
     named = [("base_load", load.node) for load in scenario.base_load]
     named += [("meters", meter.node) for meter in scenario.meters]
     named += [("limit_changes", change.node) for change in scenario.limit_changes]
-    for table, node in named:
-        if NodeId(node) not in site.node_by_id:
-            raise ConfigurationError(f"scenario.{table}: there is no node {node!r} at {site.name}")
+    for table, name in named:
+        if NodeId(name) not in site.node_by_id:
+            raise ConfigurationError(f"scenario.{table}: there is no node {name!r} at {site.name}")
+    for load in scenario.base_load:
+        stated_a, worst_a = site.node_by_id[NodeId(load.node)].base_load_worst_a, worst_base_a(load)
+        if not worst_a <= stated_a:
+            raise ConfigurationError(
+                f"scenario.base_load: {load.node} may draw {worst_a:.1f} A a phase, more than the site's "
+                f"base_load_worst_a = {stated_a:g}: raise that, or lower kw, unbalance or noise"
+            )
+    for change in scenario.limit_changes:
+        node = site.node_by_id[NodeId(change.node)]
+        if change.until_min is not None and node.limit_a is None and node.limit_kw is None:
+            raise ConfigurationError(
+                f"scenario.limit_changes: {change.node} has no limit to go back to: leave out until_min"
+            )

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_SAMPLES = 2_000
 """Meter samples kept while there is no link; of more, the oldest goes and is counted. Starts and stops always stay."""
-_CALL_DEADLINE_S = 60.0
+_CALL_DEADLINE_S = 20.0
 _MAX_SILENCES = 3
 """Unanswered requests in a row after which the link counts as dead."""
 
@@ -25,8 +25,8 @@ class Outgoing:
 
     Attributes:
         payload: made when it is sent, so that a transaction id learned meanwhile is in it.
-        durable: a transaction message: kept and repeated until it was answered.
-        sample: a meter sample: the first to go when too many wait.
+        durable: a transaction message: kept while there is no link, and repeated until it was answered.
+        sample: a meter sample: the first to go when too many wait, and not repeated, for a newer one is on its way.
         on_answer: called with the answer.
         answer: resolved with the answer, for one who waits for it.
     """
@@ -121,7 +121,7 @@ class Outbox:
 
     async def _refused(self, message: Outgoing, error: CallError) -> None:
         message.attempts += 1
-        if message.durable and message.attempts < self.retry.attempts:
+        if message.durable and not message.sample and message.attempts < self.retry.attempts:
             self.counts.repeated += 1
             await asyncio.sleep(self.retry.interval_s * message.attempts)
             return
@@ -129,7 +129,7 @@ class Outbox:
         self._abandon(message, error)
 
     def _unanswered(self, message: Outgoing) -> None:
-        if message.durable:
+        if message.durable and not message.sample:
             self.counts.repeated += 1
         else:
             self._abandon(message, TimeoutError(f"no answer to {message.action}"))

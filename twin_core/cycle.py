@@ -23,9 +23,9 @@ from twin_core.models.site import SiteTree
 from twin_core.models.tariff import Tariff, flat_tariff
 from twin_core.problem import PlanningSettings, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
-from twin_core.safety.monitor import MonitorParameters, ObedienceMonitor, Verification
+from twin_core.safety.monitor import Alarm, ObedienceMonitor, ObedienceThresholds, Verification
 from twin_core.snapshot import Snapshot, take_snapshot
-from twin_core.state import TwinState, apply
+from twin_core.state import TwinState, apply, expired_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TwinSettings:
     """Everything a twin is tuned with."""
 
     envelope: EnvelopeParameters = EnvelopeParameters()
-    monitor: MonitorParameters = MonitorParameters()
+    monitor: ObedienceThresholds = ObedienceThresholds()
     estimation: EstimationSettings = EstimationSettings()
     planning: PlanningSettings = PlanningSettings()
 
@@ -59,6 +59,7 @@ class CycleReport:
         decision: the grants to send, and why each connector has what it has.
         verdicts: the latest verdict on each connector's draw.
         verifications: verdicts reached in this very tick.
+        alarms: connectors that lost or regained trust in this tick.
         distrusted: connectors counted at their hardware maximum because they did not obey.
         ended: sessions that ended since the last tick.
     """
@@ -67,6 +68,7 @@ class CycleReport:
     decision: Decision
     verdicts: Mapping[ConnectorId, Verification]
     verifications: tuple[Verification, ...]
+    alarms: tuple[Alarm, ...]
     distrusted: frozenset[ConnectorId]
     ended: tuple[Session, ...]
     setpoints: SetpointTally
@@ -94,7 +96,7 @@ class Twin:
         self.settings = settings or TwinSettings()
         self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {})
         self.envelope = Envelope(site, self.settings.envelope)
-        self.monitor = ObedienceMonitor(self.envelope, self.settings.monitor)
+        self.monitor = ObedienceMonitor(self.envelope, thresholds=self.settings.monitor)
         self._verdicts: dict[ConnectorId, Verification] = {}
         self._car_limits_a: dict[ConnectorId, float] = {}
         self._counts = _Counts()
@@ -132,6 +134,8 @@ class Twin:
 
     def tick(self, now: Instant) -> CycleReport:
         """Judge what was drawn, and decide what may be drawn from now on."""
+        for node_id in expired_limits(self.state, now):
+            self.receive(ev.LimitChanged(at=now, node_id=node_id, limit_a=None, limit_kw=None, reason="ended"))
         verifications = self.monitor.review(now)
         for verification in verifications:
             self._learn(verification)
@@ -144,7 +148,10 @@ class Twin:
             decision=decision,
             verdicts=dict(self._verdicts),
             verifications=verifications,
-            distrusted=self.monitor.distrusted,
+            alarms=self.monitor.alarms,
+            distrusted=frozenset(
+                connector_id for connector_id in self.state.connectors if not self.envelope.is_trusted(connector_id)
+            ),
             ended=self._newly_ended(),
             setpoints=self._tally(),
         )

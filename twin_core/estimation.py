@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from twin_core.models.charger import ConnectorSpec
 from twin_core.models.ids import NodeId
-from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents
+from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents, power_kw
 from twin_core.models.session import Session
 from twin_core.state import NodeState, TwinState
 
@@ -76,11 +76,13 @@ def base_loads(state: TwinState, now: Instant, settings: EstimationSettings) -> 
 
 
 def _measured_base(node: NodeState, now: Instant, settings: EstimationSettings) -> BaseLoad | None:
-    if node.metered_at is None or node.stuck or not node.base_a:
+    if node.metered_at is None or node.stuck:
         return None
     if not now.monotonic_s - node.metered_at.monotonic_s <= settings.meter_stale_s:
         return None
-    samples = [sample for _, sample in node.base_a]
+    samples = node.base.believed(now.monotonic_s)
+    if not samples:
+        return None
     peak = [max(0.0, *(sample[phase] for sample in samples)) for phase in range(3)]
     bound = [value * (1 + settings.base_tolerance) + settings.base_reserve_a for value in peak]
     mean = [max(0.0, sum(sample[phase] for sample in samples) / len(samples)) for phase in range(3)]
@@ -116,6 +118,12 @@ def departure(session: Session, now: Instant, settings: EstimationSettings) -> d
         return max(session.request.departure, now.utc + timedelta(minutes=5))
     assumed = session.started_at + timedelta(hours=settings.assumed_stay_h)
     return max(assumed, now.utc + timedelta(hours=1))
+
+
+def kw_per_a(session: Session) -> float:
+    """Power per ampere of grant: on the phases the vehicle was seen to use, or else those its fleet entry names."""
+    n_phases = len(session.phases) if session.phases else session.vehicle.n_phases
+    return power_kw(1.0, n_phases)
 
 
 def usable_current_a(session: Session, spec: ConnectorSpec, settings: EstimationSettings) -> float:

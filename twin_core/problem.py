@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from twin_core.estimation import EstimationSettings, departure, remaining_kwh, usable_current_a
+from twin_core.estimation import EstimationSettings, departure, kw_per_a, remaining_kwh, usable_current_a
 from twin_core.forecasting.step_price import step_prices
 from twin_core.models.ids import ConnectorId, NodeId
 from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
@@ -27,6 +27,9 @@ class PlanningSettings:
     Attributes:
         step_min: length of a step.
         horizon_h: planned ahead at most; shorter when every session ends before.
+        finish_early_min: plan to be done this long before a departure, to make up for ramps and pauses on the way ...
+        finish_early_part: ... but no more than this part of the stay that is left.
+        reserve_a: current per phase left unplanned where a base load moves, so that its noise cuts nobody off.
         shortfall_factor: price of a kWh not delivered, as a multiple of the dearest kWh in the horizon.
         shortfall_floor_eur_per_kwh: and at least this.
         supply_voltage_factor: power limits are kept at this part of nominal voltage above it, as the envelope does.
@@ -34,6 +37,9 @@ class PlanningSettings:
 
     step_min: float = 5.0
     horizon_h: float = 8.0
+    finish_early_min: float = 3.0
+    finish_early_part: float = 0.1
+    reserve_a: float = 3.0
     shortfall_factor: float = 5.0
     shortfall_floor_eur_per_kwh: float = 1.0
     supply_voltage_factor: float = 1.1
@@ -76,18 +82,18 @@ def _need(
     energy = remaining_kwh(session, estimation)
     if not energy > NEGLIGIBLE_KWH:
         return None
-    kw_per_a = power_kw(1.0, len(session.likely_phases) if session.phases else session.vehicle.n_phases)
+    per_a = kw_per_a(session)
     usable_a = max(usable_current_a(session, view.spec, estimation), MINIMUM_CURRENT_A)
-    ends = departure(session, snapshot.now, estimation)
+    stay_h = (departure(session, snapshot.now, estimation) - snapshot.now.utc).total_seconds() / 3600.0
     return SessionNeed(
         session_id=session.id,
         connector_id=view.spec.id,
         energy_kwh=energy,
         arrival_h=0.0,
-        departure_h=(ends - snapshot.now.utc).total_seconds() / 3600.0,
-        max_kw=usable_a * kw_per_a,
-        min_kw=MINIMUM_CURRENT_A * kw_per_a,
-        kw_per_a=kw_per_a,
+        departure_h=stay_h - min(settings.finish_early_min / 60.0, settings.finish_early_part * stay_h),
+        max_kw=usable_a * per_a,
+        min_kw=MINIMUM_CURRENT_A * per_a,
+        kw_per_a=per_a,
         waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
     )
 
@@ -154,7 +160,9 @@ def _node_caps(
     horizon: Horizon,
     settings: PlanningSettings,
 ) -> list[Cap]:
-    node, base = view.node, view.base.bound_a
+    node = view.node
+    moving_a = settings.reserve_a if any(view.base.bound_a) else 0.0
+    base = [current + moving_a for current in view.base.bound_a]
     caps = []
     if node.limit_a is not None:
         for phase in Phase:

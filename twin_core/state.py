@@ -6,10 +6,12 @@ What is missing stays None with no age; nothing is ever filled in with zero.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from twin_core.base_load import SETTLE_S, BaseLoadTracker, CurrentTrace
 from twin_core.models import events as ev
 from twin_core.models.charger import (
     ChargerAbilities,
@@ -21,17 +23,10 @@ from twin_core.models.charger import (
 )
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, SessionId
 from twin_core.models.plan import Plan
-from twin_core.models.quantities import NO_CURRENT, Instant, Phase, PhaseCurrents, add_currents
+from twin_core.models.quantities import Instant, Phase, PhaseCurrents
 from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import SiteTree
 from twin_core.models.tariff import Tariff
-
-ALIGNMENT_S = 20.0
-"""A charger's sample and a meter's sample this close may describe the same moment; covers one sample interval, the
-vehicle's five seconds and the way of the message."""
-
-BASE_WINDOW_S = 60.0
-"""Base load estimates kept for the bound."""
 
 FOLLOWING_A = 1.0
 """Current above which a phase counts as used by a vehicle."""
@@ -52,7 +47,7 @@ class ConnectorState:
     error_code: str = "NoError"
     reading: ConnectorReading | None = None
     reading_at: Instant | None = None
-    recent_a: deque[tuple[float, PhaseCurrents]] = field(default_factory=lambda: deque(maxlen=16))
+    trace: CurrentTrace = field(default_factory=CurrentTrace)
     session: Session | None = None
     fallback_confirmed: bool = False
 
@@ -75,9 +70,10 @@ class NodeState:
     metered_a: PhaseCurrents | None = None
     metered_kw: float | None = None
     metered_at: Instant | None = None
-    base_a: deque[tuple[float, PhaseCurrents]] = field(default_factory=lambda: deque(maxlen=128))
+    base: BaseLoadTracker = field(default_factory=BaseLoadTracker)
     unchanged: int = 0
-    chargers_when_changed_a: float = 0.0
+    changed_s: float = float("-inf")
+    drawn_a: float = 0.0
     stuck: bool = False
 
 
@@ -105,6 +101,7 @@ class TwinState:
     chargers: dict[ChargerId, ChargerState] = field(default_factory=dict)
     connectors: dict[ConnectorId, ConnectorState] = field(default_factory=dict)
     nodes: dict[NodeId, NodeState] = field(default_factory=dict)
+    imposed_until: dict[NodeId, datetime] = field(default_factory=dict)
     requests: OrderedDict[IdTag, ChargingRequest] = field(default_factory=OrderedDict)
     finished: deque[Session] = field(default_factory=lambda: deque(maxlen=SESSIONS_KEPT))
     plan: Plan | None = None
@@ -265,7 +262,7 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     connector = _connector(state, event.connector_id)
     reading, before = event.reading, connector.reading_at
     if reading.current_a is not None:
-        connector.recent_a.append((event.at.monotonic_s, reading.current_a))
+        connector.trace.add(event.at.monotonic_s, reading.current_a)
     previous, connector.reading, connector.reading_at = connector.reading, reading, event.at
     session = connector.session
     if session is None:
@@ -298,47 +295,35 @@ def _node_metered(state: TwinState, event: ev.NodeMetered) -> None:
         raise _UnknownThingError(event.node_id)
     now_s = event.at.monotonic_s
     below = state.site.chargers_below[event.node_id]
-    connectors = [state.connectors[c.id] for charger in below for c in charger.connectors]
-    chargers_a = charger_floor(connectors, now_s)
-    _watch_for_stuck_meter(node, event.current_a, chargers_a)
+    traces = [state.connectors[connector.id].trace for charger in below for connector in charger.connectors]
+    drawn_a = sum(max(trace.latest(now_s)) for trace in traces)
+    _watch_for_stuck_meter(node, event, drawn_a)
     node.metered_a, node.metered_kw, node.metered_at = event.current_a, event.power_kw, event.at
-    base = tuple(total - part for total, part in zip(event.current_a, chargers_a, strict=True))
-    node.base_a.append((now_s, (base[0], base[1], base[2])))
-    while node.base_a and now_s - node.base_a[0][0] > BASE_WINDOW_S:
-        node.base_a.popleft()
+    node.base.metered(now_s, event.current_a, traces)
 
 
-def _watch_for_stuck_meter(node: NodeState, current_a: PhaseCurrents, chargers_a: PhaseCurrents) -> None:
-    """A meter that repeats itself to the last digit while the chargers' draw moved is stuck."""
-    if current_a != node.metered_a:
-        node.unchanged, node.chargers_when_changed_a, node.stuck = 0, sum(chargers_a), False
-        return
-    node.unchanged += 1
-    moved = abs(sum(chargers_a) - node.chargers_when_changed_a) > STUCK_CHANGE_A
-    node.stuck = node.stuck or (node.unchanged >= STUCK_SAMPLES and moved)
+def _watch_for_stuck_meter(node: NodeState, event: ev.NodeMetered, drawn_a: float) -> None:
+    """A meter that repeats itself to the last digit while the chargers' draw moved is stuck.
 
-
-def charger_floor(connectors: Iterable[ConnectorState], now_s: float) -> PhaseCurrents:
-    """The least that connectors drew, by phase, over the time in which samples may be out of step with a meter.
-
-    What a meter shows above this is taken for other load: an error can make the base load look larger, not smaller.
+    The chargers' reports are given time to catch up with the meter's last change first.
     """
-    total = NO_CURRENT
-    for connector in connectors:
-        recent = [sample for at_s, sample in connector.recent_a if now_s - at_s <= ALIGNMENT_S]
-        if recent:
-            total = add_currents(
-                total, (min(s[0] for s in recent), min(s[1] for s in recent), min(s[2] for s in recent))
-            )
-    return total
+    now_s = event.at.monotonic_s
+    if event.current_a != node.metered_a:
+        node.unchanged, node.changed_s, node.stuck = 0, now_s, False
+    node.unchanged += 1
+    if now_s - node.changed_s <= SETTLE_S:
+        node.drawn_a = drawn_a
+    moved = abs(drawn_a - node.drawn_a) > STUCK_CHANGE_A
+    node.stuck = node.stuck or (node.unchanged > STUCK_SAMPLES and moved)
 
 
 def _request(state: TwinState, event: ev.RequestAnnounced) -> None:
     for connector in state.connectors.values():
         session = connector.session
-        if session is not None and (
-            connector.spec.id == event.connector_id or (event.connector_id is None and session.id_tag == event.id_tag)
-        ):
+        if session is None:
+            continue
+        here = event.connector_id is None or event.connector_id == connector.spec.id
+        if here and (event.id_tag is None or event.id_tag == session.id_tag):
             soc = session.soc if session.soc is not None else event.request.soc_at_arrival
             connector.session = replace(session, request=event.request, soc=soc)
             return
@@ -354,6 +339,14 @@ def _limit_changed(state: TwinState, event: ev.LimitChanged) -> None:
     if event.node_id not in state.nodes:
         raise _UnknownThingError(event.node_id)
     state.site = state.site.with_limit(event.node_id, event.limit_a, event.limit_kw)
+    state.imposed_until.pop(event.node_id, None)
+    if event.until is not None:
+        state.imposed_until[event.node_id] = event.until
+
+
+def expired_limits(state: TwinState, now: Instant) -> list[NodeId]:
+    """Nodes whose imposed limits have reached their end."""
+    return [node_id for node_id, until in state.imposed_until.items() if now.utc >= until]
 
 
 def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:

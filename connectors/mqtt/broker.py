@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from types import TracebackType
 
 from amqtt.broker import Broker
-from amqtt.errors import AMQTTError
+from amqtt.errors import BrokerError
 
 from twin_core.errors import ConfigurationError
 
@@ -68,7 +68,7 @@ class EmbeddedBroker:
         broker = Broker(self._config(), loop=self._loop)
         try:
             await asyncio.wait_for(broker.start(), _START_TIMEOUT_S)
-        except (AMQTTError, OSError, TimeoutError) as error:
+        except (BrokerError, OSError, TimeoutError) as error:
             self._stop = None
             refusal = ConfigurationError(f"the embedded broker cannot listen on {self.host}:{self.port}: {error}")
             refusal.__cause__ = error

@@ -15,7 +15,10 @@ _TOTALS = ("electricity_currently_delivered", "electricity_currently_returned")
 _PER_PHASE = ("phase_currently_delivered", "phase_currently_returned", "phase_voltage", "phase_power_current")
 _NUMBERS = frozenset(_TOTALS) | {f"{field}_l{phase}" for field in _PER_PHASE for phase in (1, 2, 3)}
 
-_ROUNDS_TO_FORGET = 3
+_OPENER = "timestamp"
+"""The field a telegram begins with, as DSMR-reader publishes them."""
+
+_TELEGRAMS_TO_FORGET = 3
 """Incomplete telegrams in a row after which a field that stopped coming is no longer waited for."""
 
 
@@ -26,7 +29,7 @@ def dsmr_value(topic: str, payload: bytes) -> tuple[str, float | datetime] | Non
         PayloadRefused: the field matters and its payload is no number, or no time.
     """
     field = topic.rpartition("/")[2]
-    if field == "timestamp":
+    if field == _OPENER:
         return field, _moment(payload)
     if field not in _NUMBERS:
         return None
@@ -74,9 +77,9 @@ def _net(values: Mapping[str, float], pattern: str) -> float | None:
 
 
 class DsmrJoiner:
-    """Joins the messages of one telegram; a field that comes again begins the next one.
+    """Joins the messages of one telegram, which begins with its `timestamp`.
 
-    It learns from the first telegram which fields there are, and gives a sample as soon as they are all there. A
+    It learns from the first whole telegram which fields there are, and gives a sample as soon as they are all there. A
     telegram that lacks one gives none: half of an old and half of a new reading is no reading.
     """
 
@@ -89,14 +92,20 @@ class DsmrJoiner:
         """The sample that this message completes; None before that.
 
         Raises:
-            PayloadRefused: see `dsmr_value` and `join`.
+            PayloadRefused: see `dsmr_value` and `join`; also when telegrams come without their timestamp.
         """
         found = dsmr_value(topic, payload)
         if found is None:
             return None
         field, value = found
-        if field in self._fields:
-            self._begin_telegram()
+        if field == _OPENER:
+            self._learn()
+            self._fields = {}
+        elif field in self._fields:
+            without_start = _OPENER not in self._fields
+            self.reset()
+            if without_start:
+                raise PayloadRefused("no_timestamp", "let DSMR-reader publish timestamp too: it begins a telegram")
         self._fields[field] = value
         if not self._expected or self._fields.keys() != self._expected:
             return None
@@ -107,11 +116,15 @@ class DsmrJoiner:
         """Forget the telegram under way, such as after the link broke."""
         self._fields = {}
 
-    def _begin_telegram(self) -> None:
+    def _learn(self) -> None:
+        """A telegram is over: what it held is what the next ones are expected to hold."""
         seen = frozenset(self._fields)
+        if _OPENER not in seen:
+            return
         if seen < self._expected:
             self._incomplete += 1
-        if not seen <= self._expected or self._incomplete >= _ROUNDS_TO_FORGET:
-            self._expected = seen if self._incomplete >= _ROUNDS_TO_FORGET else self._expected | seen
-            self._incomplete = 0
-        self._fields = {}
+            if self._incomplete < _TELEGRAMS_TO_FORGET:
+                return
+            self._expected = frozenset()
+        self._incomplete = 0
+        self._expected |= seen

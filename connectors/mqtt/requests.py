@@ -2,7 +2,8 @@
 
 `depot/{site}/request`: `{"connector": "CP-01/1", "id_tag": "...", "energy_kwh": 20, "soc": 0.4, "priority": 1,
 "departure": "2026-06-01T17:00:00Z"}`; connector or tag must be there. `depot/{site}/limit`: `{"node": "grid",
-"limit_a": 63, "limit_kw": 40, "reason": "..."}`; a limit not named is withdrawn, and at least one must be named.
+"limit_a": 63, "limit_kw": 40, "until": "...", "reason": "..."}`; it takes the place of what was imposed before, and can
+only lower what the installation allows. Without `until` it stays; naming no limit lifts it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class _Limit(BaseModel):
     node: Annotated[str, Field(min_length=1, max_length=64)]
     limit_a: Annotated[float, Field(ge=0, le=20_000)] | None = None
     limit_kw: Annotated[float, Field(ge=0, le=20_000)] | None = None
+    until: AwareDatetime | None = None
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
@@ -86,17 +88,18 @@ def decode_limit(payload: bytes, now: Instant) -> LimitChanged:
     """A limit set from outside.
 
     Raises:
-        PayloadRefused: it is malformed, or names no limit.
+        PayloadRefused: it is malformed, or has ended already.
     """
     message = _parse(_Limit, payload)
-    if message.limit_a is None and message.limit_kw is None:
-        raise PayloadRefused("no_limit", "give limit_a or limit_kw")
+    if message.until is not None and not now.utc < message.until:
+        raise PayloadRefused("already_ended", message.until.isoformat())
     return LimitChanged(
         at=now,
         node_id=NodeId(message.node),
         limit_a=message.limit_a,
         limit_kw=message.limit_kw,
         reason=message.reason,
+        until=message.until,
     )
 
 

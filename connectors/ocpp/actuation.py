@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -65,6 +66,10 @@ class Actuation:
         now = self._charger.around.clock.now()
         if not now.monotonic_s < grant.issued.monotonic_s + grant.lease_s:
             self._answer(grant, GrantOutcome.UNSENT, "its lease is over")
+            return
+        if math.isfinite(grant.lease_s) and not self._charger.memory.abilities().leases:
+            # Sent without its end it would hold for ever, while the twin believes that it ends.
+            self._answer(grant, GrantOutcome.UNSENT, "this charger's profiles do not end by themselves")
             return
         styles = list(self._styles(grant))
         if not styles:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import InvalidHeader, NegotiationError
@@ -62,6 +63,7 @@ class CentralSystem:
         self._sessions: dict[ChargerId, Session] = {}
         self._memories: dict[ChargerId, ChargerMemory] = {}
         self._operations: set[asyncio.Task[CallOutcome]] = set()
+        self._admitted: WeakKeyDictionary[ServerConnection, ChargerSpec] = WeakKeyDictionary()
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -144,10 +146,10 @@ class CentralSystem:
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Let a request become a link, or answer it in clear words."""
-        address = str(connection.remote_address[0])
+        address = _address(connection)
         try:
             identity = identity_in(request.path, self._settings.path)
-        except (ProtocolError, UnicodeDecodeError) as exc:
+        except ProtocolError as exc:
             return self._refuse(connection, address, "bad-identity", HTTPStatus.NOT_FOUND, str(exc))
         now_s = asyncio.get_running_loop().time()
         if self._guard.wait_s(address, identity, now_s) > 0.0:
@@ -171,6 +173,7 @@ class CentralSystem:
             return self._refuse(connection, identity, "duplicate-identity", HTTPStatus.CONFLICT, text)
         if present is not None:
             self._retire(present)
+        self._admitted[connection] = spec
         return None
 
     def _check_password(
@@ -198,9 +201,9 @@ class CentralSystem:
         if request is None:
             return
         identity = identity_in(request.path, self._settings.path)
-        spec = self._around.directory.find(identity)
-        if spec is None or identity in self._sessions:
-            # Two sockets passed the handshake in the same moment, or the charger was taken off the list meanwhile.
+        spec = self._admitted.pop(connection)
+        if identity in self._sessions:
+            # Two sockets passed the handshake in the same moment.
             self._refusals.refuse(identity, "duplicate-identity", "another link came first")
             await connection.close(CLOSE_DUPLICATE, "connected already")
             return
@@ -210,7 +213,7 @@ class CentralSystem:
         session = Session(Charger(spec, self._around, memory), connection)
         self._sessions[identity] = session
         try:
-            await session.run(str(connection.remote_address[0]))
+            await session.run(_address(connection))
         except Exception:
             # The supervisor of all links: the charger redials, and the others never notice.
             logger.exception("session failed", extra={"charger": identity})
@@ -240,3 +243,9 @@ def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> 
     except ProtocolError as exc:
         raise NegotiationError(str(exc)) from exc
     return None if chosen is None else Subprotocol(chosen)
+
+
+def _address(connection: ServerConnection) -> str:
+    """Address of the other end; empty when the socket has none any more."""
+    remote = connection.remote_address
+    return str(remote[0]) if remote else ""

@@ -92,7 +92,7 @@ class Charger:
     Attributes:
         spec: what is installed.
         transactions: running transaction of each connector number.
-        n_phases: phases the running transaction was seen to use, by connector number.
+        n_phases: a transaction and the phases it was seen to use, by connector number.
         tx_profile_in: transaction in which a TxProfile may have been taken, by connector number. A TxDefaultProfile
             cannot replace it there, since a TxProfile outranks it.
         stopped: transactions whose stop was answered lately; a repeated stop is no foreign one.
@@ -105,7 +105,7 @@ class Charger:
     around: Surroundings
     memory: ChargerMemory
     transactions: dict[int, TransactionId] = field(default_factory=dict)
-    n_phases: dict[int, int] = field(default_factory=dict)
+    n_phases: dict[int, tuple[TransactionId, int]] = field(default_factory=dict)
     tx_profile_in: dict[int, TransactionId] = field(default_factory=dict)
     stopped: deque[TransactionId] = field(default_factory=lambda: deque(maxlen=16))
     registers: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -138,17 +138,27 @@ class Charger:
     def begin(self, connector: int, transaction: TransactionId) -> None:
         """A transaction runs now."""
         self.transactions[connector] = transaction
-        self.n_phases.pop(connector, None)
 
     def end(self, connector: int, transaction: TransactionId) -> None:
         """A transaction has ended."""
         if self.transactions.get(connector) == transaction:
             del self.transactions[connector]
-            self.n_phases.pop(connector, None)
         self.stopped.append(transaction)
 
-    def divisor(self, connector: int) -> int:
-        """Phases by which the charger divides watts, or fewer."""
-        spec = self.connectors[connector]
-        known = self.settings.watt_phases or self.n_phases.get(connector, 1)
-        return max(1, min(known, len(spec.phases)))
+    def note_phases(self, connector: int, n_phases: int) -> None:
+        """The running transaction was seen to draw on that many phases."""
+        if n_phases > 0 and (transaction := self.transactions.get(connector)) is not None:
+            self.n_phases[connector] = (transaction, n_phases)
+
+    def divisor(self, connector: int, *, lasting: bool = False) -> int:
+        """Phases by which the charger divides watts, or fewer.
+
+        Args:
+            connector: its number.
+            lasting: for a limit that outlives the running transaction, whose vehicle says nothing of the next one's.
+        """
+        known = self.settings.watt_phases or 1
+        transaction, seen = self.n_phases.get(connector, (None, 0))
+        if self.settings.watt_phases is None and not lasting and transaction == self.transactions.get(connector, 0):
+            known = seen
+        return max(1, min(known, len(self.connectors[connector].phases)))

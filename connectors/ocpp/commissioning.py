@@ -24,7 +24,7 @@ from connectors.ocpp.answers import (
 from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
-from connectors.ocpp.profiles import ProfileStyle, fallback_profile, rate
+from connectors.ocpp.profiles import ProfileStyle, fallback_profile, probe_profile, rate
 from twin_core.models.charger import ConnectorSpec, ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, FallbackConfirmed, FallbackRefused
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
@@ -61,8 +61,12 @@ class Commissioning:
         self._memory = charger.memory
         self._calls = calls
 
-    async def run(self) -> None:
-        """Write and read back fallbacks, probe, configure, and tell the twin; ends early when the link does."""
+    async def run(self) -> bool:
+        """Write and read back fallbacks, probe, configure, and tell the twin.
+
+        Returns:
+            Whether it is settled; False where a fallback got no clear answer, so that asking again may help.
+        """
         connectors = self._charger.spec.connectors
         verdicts = {c.id.number: await self._secure(c) for c in connectors}
         unit_before = self._memory.unit
@@ -79,6 +83,7 @@ class Commissioning:
         self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
         fields = {"charger": self._charger.spec.id, "unit": abilities.unit.value, "leases": abilities.leases}
         logger.info("commissioned", extra=fields)
+        return not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
 
     def _tell(self, connector: ConnectorSpec, verdict: Verdict) -> None:
         now = self._charger.around.clock.now()
@@ -136,7 +141,7 @@ class Commissioning:
 
     def _fallback(self, connector: ConnectorSpec, style: ProfileStyle) -> Payload:
         now = self._charger.around.clock.now().utc
-        divisor = self._charger.divisor(connector.id.number)
+        divisor = self._charger.divisor(connector.id.number, lasting=True)
         return fallback_profile(connector.id.number, connector.fallback_a, style, now=now, n_phases=divisor)
 
     async def _read_back(self, connector: ConnectorSpec) -> str | None:
@@ -151,7 +156,7 @@ class Commissioning:
         limit, said = highest_limit(outcome.payload)
         if limit is None:
             return None
-        divisor = self._charger.divisor(connector.id.number)
+        divisor = self._charger.divisor(connector.id.number, lasting=True)
         allowed = rate(connector.fallback_a, self._memory.style(ProfilePurpose.TX_DEFAULT), divisor)
         if said is not unit:
             per_ampere = divisor * NOMINAL_VOLTAGE_V
@@ -187,23 +192,28 @@ class Commissioning:
         memory, purpose = self._memory, self._memory.fallback_purpose
         if purpose is None or memory.leases is not None or memory.relative or memory.max_stack_level < 1:
             return
-        connector = self._charger.spec.connectors[0]
-        payload = self._fallback(connector, memory.style(purpose))
-        profile = payload["csChargingProfiles"]
-        profile["chargingProfileId"] -= 4
-        profile["stackLevel"] = 1
-        endless = {**payload, "csChargingProfiles": {**profile, "chargingSchedule": dict(profile["chargingSchedule"])}}
-        profile["chargingSchedule"]["duration"] = PROBE_LEASE_S
-        match judge(await self._calls.call("SetChargingProfile", payload)):
+        match judge(await self._probe(purpose, PROBE_LEASE_S)):
             case Taken():
                 memory.leases = True
             case Refused():
-                if isinstance(judge(await self._calls.call("SetChargingProfile", endless)), Taken):
+                if isinstance(judge(await self._probe(purpose, None)), Taken):
                     memory.leases = False
                 else:
                     memory.max_stack_level = 0
             case Unclear():
                 return
+
+    async def _probe(self, purpose: ProfilePurpose, duration_s: int | None) -> CallOutcome:
+        connector = self._charger.spec.connectors[0]
+        payload = probe_profile(
+            connector.id.number,
+            connector.fallback_a,
+            self._memory.style(purpose),
+            now=self._charger.around.clock.now().utc,
+            duration_s=duration_s,
+            n_phases=self._charger.divisor(connector.id.number, lasting=True),
+        )
+        return await self._calls.call("SetChargingProfile", payload)
 
     def _settle_purposes(self) -> None:
         """Which purposes can carry a grant above the fallback without overwriting or being capped by it."""

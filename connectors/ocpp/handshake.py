@@ -6,7 +6,7 @@ import binascii
 import hmac
 from base64 import b64decode
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.datastructures import Headers
 
@@ -25,14 +25,17 @@ def identity_in(path: str, prefix: str) -> ChargerId:
     Raises:
         ProtocolError: the path is another's, or holds no allowed identity.
     """
-    segments = [segment for segment in urlsplit(path, allow_fragments=False).path.split("/") if segment]
+    segments = [segment for segment in path.partition("?")[0].split("/") if segment]
     expected = [segment for segment in prefix.split("/") if segment]
     if segments[: len(expected)] != expected or len(segments) <= len(expected):
         raise ProtocolError(f"connect at {prefix}/{{charge point identity}}")
     if len(segments) > len(expected) + 1:
         raise ProtocolError("the identity must be one segment of the path")
-    # A slash hidden as %2F decodes to one, which no identity may hold.
-    return charger_id(unquote(segments[-1], errors="strict" if segments[-1].isascii() else "replace"))
+    try:
+        decoded = unquote(segments[-1], errors="strict")
+    except UnicodeDecodeError as exc:
+        raise ProtocolError("the identity is no percent-encoded UTF-8") from exc
+    return charger_id(decoded)  # refuses also a slash that was hidden as %2F
 
 
 def chosen_subprotocol(offered: list[str]) -> str | None:

@@ -91,6 +91,21 @@ def fallback_profile(
     return {"connectorId": _target(style.purpose, connector), "csChargingProfiles": profile}
 
 
+def probe_profile(
+    connector: int, fallback_a: float, style: ProfileStyle, *, now: datetime, duration_s: int | None, n_phases: int = 1
+) -> Payload:
+    """The fallback's own limit in the place of a grant, which changes nothing but shows whether it is taken."""
+    profile = _profile(
+        style,
+        profile_id=_profile_id(style.purpose, connector),
+        stack_level=style.stack_level,
+        limit=rate(fallback_a, style, n_phases),
+        start=_whole_second(now - timedelta(seconds=HEAD_START_S)),
+        duration_s=None if duration_s is None else HEAD_START_S + duration_s,
+    )
+    return {"connectorId": _target(style.purpose, connector), "csChargingProfiles": profile}
+
+
 def rate(limit_a: float, style: ProfileStyle, n_phases: int) -> float:
     """A current per phase as the number a charger is told, rounded down; 0 where less than 6 A would be left.
 

@@ -77,10 +77,10 @@ def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
             charger.refuse("unknown-connector", f"MeterValues for {payload.get('connectorId')!r}")
         return {}
     running = charger.transactions.get(number)
-    claimed = payload.get("transactionId")
-    if claimed is not None and claimed != running and translate.integer(claimed) not in charger.stopped:
-        charger.refuse("foreign-transaction", f"MeterValues for transaction {claimed!r}")
-    events, causes = translate.meter_events(payload, connector, at, running if claimed is not None else None)
+    claimed = translate.integer(payload.get("transactionId"))
+    if claimed is not None and claimed != running and claimed not in charger.stopped:
+        charger.refuse("foreign-transaction", f"MeterValues for transaction {claimed}")
+    events, causes = translate.meter_events(payload, connector, at, running if claimed == running else None)
     for cause in causes:
         charger.refuse(cause, f"connector {number}")
     for event in events:
@@ -91,10 +91,8 @@ def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
 def _completed(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
     """The same reading with power from the register where the charger reports no other, and its phases noted."""
     reading = event.reading
-    if reading.current_a is not None and number in charger.transactions:
-        in_use = translate.phases_in_use(reading.current_a, charger.connectors[number].phases)
-        if in_use:
-            charger.n_phases[number] = in_use
+    if reading.current_a is not None:
+        charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
         return event
     before = charger.registers.get(number)
@@ -116,9 +114,12 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
     meter_kwh = translate.energy_kwh(payload.get("meterStart"))
     if started_at is None or meter_kwh is None:
         charger.refuse("start-unreadable", f"timestamp {payload.get('timestamp')!r}, meterStart")
-    start = TransactionStart(charger.connector_id(number or 0), tag, meter_kwh or 0.0, started_at or at.utc)
+    if number is None or number < 1:
+        charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
+        return {"transactionId": 0, "idTagInfo": {"status": "Invalid"}}
+    start = TransactionStart(charger.connector_id(number), tag, meter_kwh or 0.0, started_at or at.utc)
     transaction, new = await charger.around.ledger.start(start, at)
-    if number is None or number not in charger.connectors:
+    if number not in charger.connectors:
         # It exists at the charger, so it has an id and its stop will be understood; but nobody may charge there.
         charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
         return {"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -228,25 +229,22 @@ class Session:
             except StorageError as exc:
                 # No CALLRESULT: the charger keeps the fact and says it again.
                 self.charger.refuse("storage", str(exc))
-                await self._error_quietly(call)
+                with suppress(ConnectionClosed):
+                    await self._error(call, "InternalError", "could not be stored; please send it again")
             except ConnectionClosed:
                 continue  # the fact is on disk; the charger says it again over its next link
 
-    async def _error_quietly(self, call: Call) -> None:
-        try:
-            await self._error(call, "InternalError", "could not be stored; please send it again")
-        except ConnectionClosed:
-            return
-
     async def _commission(self) -> None:
-        """Run the boot order after the first BootNotification, and again after every later one."""
+        """Run the boot order after each BootNotification, and again after a while where it was left unclear."""
         await await_boot(self.charger, self._calls)
         while True:
             self.charger.boot_answered.clear()
             self.charger.commissioned.clear()
-            await Commissioning(self.charger, self._calls).run()
+            settled = await Commissioning(self.charger, self._calls).run()
             self.charger.commissioned.set()
-            await self.charger.boot_answered.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if settled else self.charger.settings.recommission_s):
+                    await self.charger.boot_answered.wait()
 
     async def _watch(self) -> None:
         """Cut a link that gives no sign of life."""

@@ -27,6 +27,7 @@ class CentralSystemSettings:
         websocket_ping_s: WebSocketPingInterval asked of chargers that have that setting.
         boot_grace_s: how long a charger that reconnects may take to send BootNotification by itself, and again once
             asked, before it is commissioned without.
+        recommission_s: after this the boot order is run again where a fallback got no clear answer.
         messages_per_s: pace at which one charger's messages are read when it sends without end.
         message_burst: messages read at once before that pace holds.
         refusal_interval_s: refusals of one charger for one cause are logged at most this often; all are counted.
@@ -51,6 +52,7 @@ class CentralSystemSettings:
     sample_interval_s: int = 5
     websocket_ping_s: int = 30
     boot_grace_s: float = 5.0
+    recommission_s: float = 60.0
     messages_per_s: float = 50.0
     message_burst: int = 250
     refusal_interval_s: float = 60.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from connectors.ocpp.frames import Payload
@@ -22,28 +23,57 @@ MAX_ID_TAG_LENGTH = 64
 
 _ENERGY = "Energy.Active.Import.Register"
 _BOUNDARY_CONTEXTS = frozenset({"Transaction.Begin", "Transaction.End", "Interruption.Begin", "Interruption.End"})
-_PHASE_INDEX = {"L1": 0, "L1-N": 0, "L2": 1, "L2-N": 1, "L3": 2, "L3-N": 2}
+_PHASE_INDEX = {"L1": 1, "L1-N": 1, "L2": 2, "L2-N": 2, "L3": 3, "L3-N": 3}
 _LINE_TO_LINE = frozenset({"L1-L2", "L2-L3", "L3-L1"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Quantity:
-    """How one measurand is read: factor of each unit to ours, and the range that can be true, in our unit."""
+    """How one measurand is read: factor of each unit to ours, and the range that can be true, in our unit.
 
-    name: str
+    Attributes:
+        row: where its values stand among those of one moment: all phases together first, then L1, L2, L3.
+    """
+
+    row: int
     units: dict[str, float]
     low: float
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """How to read the samples of one description.
+
+    Attributes:
+        place: where the value goes among those of one moment; None where it is of no use here.
+        boundary: it belongs to the begin or end of a transaction or an interruption.
+        refused: cause to count; empty where nothing is wrong with it.
+    """
+
+    place: int | None
+    factor: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    boundary: bool = False
+    refused: str = ""
+
+
+_ENERGY_ROW, _POWER_ROW, _CURRENT_ROW, _OFFERED_ROW, _VOLTAGE_ROW, _SOC_ROW = range(0, 24, 4)
+
+_Values = list[float | None]
+"""What one moment's samples say, by row and phase; None was not reported, NaN was and is not believed."""
+
+_NOTHING = ConnectorReading()
+
 _KW = {"": 0.001, "w": 0.001, "kw": 1.0}
 _QUANTITIES = {
-    _ENERGY: _Quantity("energy", {"": 0.001, "wh": 0.001, "kwh": 1.0}, 0.0, MAX_ENERGY_KWH),
-    "Power.Active.Import": _Quantity("power", _KW, -0.5, 1000.0),
-    "Current.Import": _Quantity("current", {"": 1.0, "a": 1.0, "ma": 0.001}, -1.0, 1000.0),
-    "Current.Offered": _Quantity("offered", {"": 1.0, "a": 1.0}, 0.0, 1000.0),
-    "Voltage": _Quantity("voltage", {"": 1.0, "v": 1.0}, 0.0, 1000.0),
-    "SoC": _Quantity("soc", {"": 0.01, "percent": 0.01, "%": 0.01}, 0.0, 1.0),
+    _ENERGY: _Quantity(_ENERGY_ROW, {"": 0.001, "wh": 0.001, "kwh": 1.0}, 0.0, MAX_ENERGY_KWH),
+    "Power.Active.Import": _Quantity(_POWER_ROW, _KW, -0.5, 1000.0),
+    "Current.Import": _Quantity(_CURRENT_ROW, {"": 1.0, "a": 1.0, "ma": 0.001}, -1.0, 1000.0),
+    "Current.Offered": _Quantity(_OFFERED_ROW, {"": 1.0, "a": 1.0}, 0.0, 1000.0),
+    "Voltage": _Quantity(_VOLTAGE_ROW, {"": 1.0, "v": 1.0}, 0.0, 1000.0),
+    "SoC": _Quantity(_SOC_ROW, {"": 0.01, "percent": 0.01, "%": 0.01}, 0.0, 1.0),
 }
 _UNUSED = frozenset(
     {
@@ -180,104 +210,103 @@ def read_samples(samples: list[Any], phases: tuple[Phase, ...], causes: list[str
     Returns:
         What is known; None when nothing is.
     """
-    overall: dict[str, float] = {}
-    by_phase: dict[str, dict[int, float]] = {}
-    for sample in _periodic(samples):
-        found = _sample(sample)
-        if found is None:
+    values: _Values = [None] * 24
+    boundary: _Values = [None] * 24
+    for sample in samples:
+        try:
+            get = sample.get
+            slot = _slot(get("measurand"), get("unit"), get("phase"), get("format"), get("context"))
+        except (AttributeError, TypeError):  # no object, or an object where a name belongs
+            causes.append("meter-unreadable")
             continue
-        if isinstance(found, str):
-            causes.append(found)
+        if slot.refused:
+            causes.append(slot.refused)
+        raw = get("value")
+        if slot.place is None or raw is None or raw == "":
             continue
-        name, phase, value = found
-        if phase is None:
-            overall[name] = value
+        value = number(raw) * slot.factor
+        if not slot.low <= value <= slot.high:
+            causes.append("meter-not-a-number" if math.isnan(value) else "meter-out-of-range")
+            value = math.nan  # kept as a gap, so that the other phases do not pass for the whole
+        (boundary if slot.boundary else values)[slot.place] = value
+    # What belongs to the begin or end of something yields to what was sampled at the moment itself.
+    reading = _reading(values, phases, causes)
+    if reading == _NOTHING:
+        reading = _reading(boundary, phases, causes)
+    return None if reading == _NOTHING else reading
+
+
+@lru_cache(maxsize=4096)
+def _slot(measurand: Any, unit: Any, phase: Any, form: Any, context: Any) -> _Slot:
+    """How to read a sample of this description; remembered, since chargers send the same few for ever."""
+    quantity = _QUANTITIES.get(measurand or _ENERGY)
+    if quantity is None:
+        return _Slot(None, refused="" if measurand in _UNUSED else "meter-unknown-measurand")
+    if form == "SignedData":
+        return _Slot(None)
+    factor = quantity.units.get(str(unit or "").lower())
+    if factor is None:
+        return _Slot(None, refused="meter-unknown-unit")
+    index = _PHASE_INDEX.get(phase) if phase else 0
+    if index is None:
+        index = 0
+        if phase in _LINE_TO_LINE and quantity.row == _VOLTAGE_ROW:
+            factor /= math.sqrt(3)
         else:
-            by_phase.setdefault(name, {})[phase] = value
-    if not overall and not by_phase:
-        return None
-    power = _total("power", overall, by_phase)
-    volts = [v for v in (*by_phase.get("voltage", {}).values(), overall.get("voltage", 0.0)) if 50.0 <= v <= 300.0]
-    offered = by_phase.get("offered")
+            return _Slot(None, refused="" if phase in _LINE_TO_LINE or phase == "N" else "meter-unknown-phase")
+    boundary = context in _BOUNDARY_CONTEXTS
+    return _Slot(quantity.row + index, factor=factor, low=quantity.low, high=quantity.high, boundary=boundary)
+
+
+def _reading(values: _Values, phases: tuple[Phase, ...], causes: list[str]) -> ConnectorReading:
+    power = _total(values, _POWER_ROW)
+    volts = [v for v in values[_VOLTAGE_ROW:_SOC_ROW] if v is not None and 50.0 <= v <= 300.0]
+    offered = [v for v in values[_OFFERED_ROW:_VOLTAGE_ROW] if v is not None and v >= 0.0]
+    soc = values[_SOC_ROW]
     return ConnectorReading(
         power_kw=None if power is None else max(0.0, power),
-        current_a=_grid_currents(overall.get("current"), by_phase.get("current", {}), power, phases, causes),
+        current_a=_grid_currents(values[_CURRENT_ROW:_OFFERED_ROW], power, phases, causes),
         voltage_v=sum(volts) / len(volts) if volts else None,
-        energy_kwh=_total("energy", overall, by_phase),
-        soc=overall.get("soc"),
-        offered_a=max(offered.values()) if offered else overall.get("offered"),
+        energy_kwh=_total(values, _ENERGY_ROW),
+        soc=None if soc is None or math.isnan(soc) else soc,
+        offered_a=max(offered) if offered else None,
     )
 
 
-def _periodic(samples: list[Any]) -> list[Any]:
-    """Without what belongs to the begin or end of something, where the moment itself was sampled too."""
-    present = [s for s in samples if type(s) is not dict or str(s.get("context")) not in _BOUNDARY_CONTEXTS]
-    return present or samples
-
-
-def _sample(sample: Any) -> tuple[str, int | None, float] | str | None:
-    """Quantity, phase index and value of one sample; a cause when it is refused; None when it is of no use here."""
-    if type(sample) is not dict:
-        return "meter-no-samples"
-    measurand = sample.get("measurand") or _ENERGY
-    quantity = _QUANTITIES.get(measurand) if type(measurand) is str else None
-    if quantity is None:
-        return None if type(measurand) is str and measurand in _UNUSED else "meter-unknown-measurand"
-    if sample.get("format") == "SignedData":
-        return None
-    unit = sample.get("unit") or ""
-    factor = quantity.units.get(unit.lower()) if type(unit) is str else None
-    if factor is None:
-        return "meter-unknown-unit"
-    raw = sample.get("value")
-    if raw is None or raw == "":
-        return None
-    value = number(raw) * factor
-    if not quantity.low <= value <= quantity.high:
-        return "meter-not-a-number" if math.isnan(value) else "meter-out-of-range"
-    phase = sample.get("phase")
-    if not phase:
-        return quantity.name, None, value
-    if type(phase) is not str:
-        return "meter-unknown-phase"
-    if phase in _LINE_TO_LINE:
-        return (quantity.name, None, value / math.sqrt(3)) if quantity.name == "voltage" else None
-    index = _PHASE_INDEX.get(phase)
-    if index is None:
-        return None if phase == "N" else "meter-unknown-phase"
-    return quantity.name, index, value
-
-
-def _total(name: str, overall: dict[str, float], by_phase: dict[str, dict[int, float]]) -> float | None:
-    found = overall.get(name)
-    if found is None and name in by_phase:
-        return sum(by_phase[name].values())
-    return found
+def _total(values: _Values, row: int) -> float | None:
+    """What was said of all phases together, or else the sum of those reported; None where either has a gap."""
+    total = values[row]
+    if total is None:
+        found = [value for value in values[row + 1 : row + 4] if value is not None]
+        total = sum(found) if found else None
+    return None if total is None or math.isnan(total) else total
 
 
 def _grid_currents(
-    overall_a: float | None,
-    by_phase: dict[int, float],
-    power_kw: float | None,
-    phases: tuple[Phase, ...],
-    causes: list[str],
+    current_a: _Values, power_kw: float | None, phases: tuple[Phase, ...], causes: list[str]
 ) -> PhaseCurrents | None:
     """Currents on the grid's phases, never lower than what the charger's own samples allow.
 
     A current without phase counts on every wired phase. Where some phases were left out and the power says that they
     carry current too, they count like the highest one reported.
     """
-    if not by_phase and overall_a is None:
+    if any(value is not None and math.isnan(value) for value in current_a):
         return None
-    wired = {index: max(0.0, value) for index, value in by_phase.items() if index < len(phases)}
-    if len(wired) < len(by_phase) and any(by_phase[index] > 0.5 for index in by_phase.keys() - wired.keys()):
-        causes.append("meter-phase-not-wired")
+    wired: dict[int, float] = {}
+    for index, value in enumerate(current_a[1:]):
+        if value is None:
+            continue
+        if index < len(phases):
+            wired[index] = max(0.0, value)
+        elif value > 0.5:
+            causes.append("meter-phase-not-wired")
+    rest = 0.0
     if wired:
-        reported_kw = sum(wired.values()) * NOMINAL_VOLTAGE_V / 1000.0
-        more_flows = len(wired) < len(phases) and power_kw is not None and power_kw > 1.25 * reported_kw + 0.1
-        rest = max(wired.values()) if more_flows else 0.0
-    elif overall_a is not None:
-        rest = max(0.0, overall_a)
+        if len(wired) < len(phases) and power_kw is not None:
+            reported_kw = sum(wired.values()) * NOMINAL_VOLTAGE_V / 1000.0
+            rest = max(wired.values()) if power_kw > 1.25 * reported_kw + 0.1 else 0.0
+    elif current_a[0] is not None:
+        rest = max(0.0, current_a[0])
     else:
         return None
     grid = [0.0, 0.0, 0.0]

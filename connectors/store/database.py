@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from connectors.store import ledger
+from connectors.store.commit import Work, WriterCounters
 from connectors.store.projections import is_vital, write_events
 from connectors.store.retention import Removed, RetentionPolicy, remove_old
 from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, connect, microseconds
-from connectors.store.writer import DirectWriter, ThreadedWriter, Work, Writer, WriterCounters
+from connectors.store.writer import DirectWriter, ThreadedWriter, Writer
 from twin_core.errors import StorageError
 from twin_core.models.events import Event
 from twin_core.models.grant import Grant

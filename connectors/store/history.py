@@ -229,7 +229,7 @@ def series_name(measurement: str, tags: Mapping[str, str], field: str) -> str:
 
 def _write_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
     connection.executemany(
-        "INSERT INTO series (name) VALUES (?) ON CONFLICT DO NOTHING", {(row.series,) for row in rows}
+        "INSERT INTO series (name) VALUES (?) ON CONFLICT DO NOTHING", dict.fromkeys((row.series,) for row in rows)
     )
     connection.executemany(
         "INSERT INTO means (series, bucket, samples, total)"

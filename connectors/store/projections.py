@@ -50,7 +50,7 @@ def write_events(connection: sqlite3.Connection, run: int, events: Sequence[Even
         try:
             body = encode_event(event)
         except StorageError as error:
-            logger.error("event_not_written", extra={"kind": type(event).__name__, "cause": str(error)})  # noqa: TRY400
+            logger.error("event_not_written", extra={"kind": type(event).__name__, "cause": str(error)})
             continue
         packed = len(body) > _PACK_ABOVE_BYTES
         stored = zlib.compress(body, 1) if packed else body

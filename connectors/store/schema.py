@@ -170,7 +170,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(when: datetime) -> int:
-    """An aware moment as whole microseconds since 1970, exact."""
+    """An aware moment as whole microseconds since 1970, exact.
+
+    Raises:
+        StorageError: the moment has no zone, so it could be any of many.
+    """
+    if when.tzinfo is None:
+        raise StorageError(f"the time {when.isoformat()} has no zone")
     return (when - _EPOCH) // timedelta(microseconds=1)
 
 

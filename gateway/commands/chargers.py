@@ -6,6 +6,8 @@ import argparse
 import asyncio
 
 from gateway.clock import new_loop
+from gateway.swarm_view import watch_swarm
+from twin_core.errors import ConfigurationError
 
 SUMMARY = "virtual charge points against any OCPP 1.6J central system"
 DESCRIPTION = """\
@@ -30,7 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit status: 0 when every charge point was accepted at least once."""
-    from gateway.swarm_view import watch_swarm  # noqa: PLC0415 -- the simulators are only needed here
-
+    if options.count < 1:
+        raise ConfigurationError(f"--count {options.count}: give at least 1")
     with asyncio.Runner(loop_factory=lambda: new_loop(1.0)) as runner:
         return runner.run(watch_swarm(options))

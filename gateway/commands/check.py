@@ -16,7 +16,7 @@ from gateway.site_file import SiteFile, site_tree
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
 from twin_core.models.site import Node, SiteTree
-from twin_core.planning.table import planner
+from twin_core.planning.table import factory
 from twin_core.safety.commissioning import commissioning_faults
 
 SUMMARY = "print the effective configuration of a site, and every commissioning fault"
@@ -60,12 +60,14 @@ def _wiring_faults(site: SiteFile) -> list[str]:
     """Names that lead nowhere: a planner or a meter decoder that does not exist, a password that is not set."""
     faults = []
     try:
-        planner(site.control.planner)
+        factory(site.control.planner)
     except ConfigurationError as error:
         faults.append(f"control.planner: {error}")
-    for meter in site.meters:
-        if meter.decoder not in DECODERS:
-            faults.append(f"meters: decoder {meter.decoder!r} is not one of {', '.join(sorted(DECODERS))}")
+    faults += [
+        f"meters: decoder {meter.decoder!r} is not one of {', '.join(sorted(DECODERS))}"
+        for meter in site.meters
+        if meter.decoder not in DECODERS
+    ]
     if Path(site.data_dir).is_file():
         faults.append(f"data_dir: {site.data_dir} is a file: name a folder")
     return faults
@@ -83,9 +85,8 @@ def _tree(tree: SiteTree) -> Tree:
         for connector in charger.connectors:
             wiring = "-".join(phase.name for phase in connector.phases)
             known = "" if connector.rotation_known else " (rotation unknown: counts on every phase)"
-            branches[NodeId(charger.id)].add(
-                f"{connector.id}  max {connector.hardware_max_a:g} A, fallback {connector.fallback_a:g} A, {wiring}{known}"
-            )
+            ratings = f"max {connector.hardware_max_a:g} A, fallback {connector.fallback_a:g} A"
+            branches[NodeId(charger.id)].add(f"{connector.id}  {ratings}, {wiring}{known}")
     return root
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from gateway.clock import new_loop
 from gateway.demo import DemoOptions, DemoResult, run_demo
-from gateway.scenario_file import scenario_text, shipped_scenarios
+from gateway.scenario_file import shipped_scenarios
 
 SUMMARY = "a simulated depot, run live with its panel in the browser"
 DESCRIPTION = """\
@@ -83,7 +83,6 @@ def run(options: argparse.Namespace) -> int:
             data_dir=options.data_dir or Path(scratch),
         )
         wanted.data_dir.mkdir(parents=True, exist_ok=True)
-        (wanted.data_dir / "site.toml").write_text(scenario_text(options.scenario), encoding="utf-8")
         with asyncio.Runner(loop_factory=lambda: new_loop(options.speed)) as runner:
             result = runner.run(run_demo(wanted))
     if options.report is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from connectors.grafana.dashboard import render
+from connectors.grafana.push import push
 from twin_core.errors import ConfigurationError
 
 SUMMARY = "write the Grafana dashboard, or push it to a server"
@@ -34,16 +36,16 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit status: 0 when it was written or accepted."""
-    from connectors.grafana import push as grafana  # noqa: PLC0415 -- requests is only needed here
-
     console = Console()
     if options.action == "render":
-        grafana.render(options.path)
+        render(options.path)
         console.print(f"wrote {options.path}")
         return 0
     token = os.environ.get("GRAFANA_TOKEN")
     if not token:
         raise ConfigurationError("environment variable GRAFANA_TOKEN is not set: export a service account token")
-    report = grafana.push(options.url, token=token, folder=options.folder)
-    console.print(str(report))
+    report = push(options.url, token=token, folder=options.folder)
+    console.print(
+        f"dashboard version {report.version}: {report.dashboard_url} (folder {report.folder})", highlight=False
+    )
     return 0

@@ -23,7 +23,7 @@ example
 def options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("journal", metavar="JOURNAL", type=Path, help="a journal.db")
-    parser.add_argument("--site", type=Path, help="the site file (default: site.toml beside the journal)")
+    parser.add_argument("--site", type=Path, help="the site file (default: site.json beside the journal)")
     parser.add_argument("--run", type=int, help="which life of the gateway (default: the last)")
 
 

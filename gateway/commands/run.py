@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gateway.clock import WallClock, new_loop
 from gateway.depot import Depot
-from gateway.live_table import LiveTable
-from gateway.site_file import SiteFile, read_site
+from gateway.live_table import live_table
 from gateway.single_gateway import only_gateway
+from gateway.site_file import SiteFile, read_site
 
 SUMMARY = "run a depot live"
 DESCRIPTION = """\
@@ -35,7 +35,6 @@ def run(options: argparse.Namespace) -> int:
     """Exit status: 0 after an orderly stop."""
     site, _ = read_site(options.site)
     with only_gateway(site.data_dir), asyncio.Runner(loop_factory=lambda: new_loop(1.0)) as runner:
-        (site.data_dir / "site.toml").write_text(options.site.read_text(encoding="utf-8"), encoding="utf-8")
         runner.run(_run(site, headless=options.headless))
     return 0
 
@@ -46,7 +45,8 @@ async def _run(site: SiteFile, *, headless: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Depot(site, clock=WallClock()) as depot:
-        with LiveTable(depot.feed, headless=headless):
+        with live_table(headless=headless) as table:
+            depot.show_to(table.update)
             running = asyncio.create_task(depot.run(), name="depot")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

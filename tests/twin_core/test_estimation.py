@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -42,28 +43,62 @@ def session(**changes: object) -> Session:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def lived_through(
+    state: TwinState, seconds: int, car_a: Callable[[int], float], base_a: Callable[[int], float]
+) -> None:
+    """A car reports every five seconds, a meter every second; the meter sees what the car truly draws."""
+    for second in range(seconds):
+        if second % 5 == 0:
+            apply(state, car_metered(second, car_a(second)))
+        apply(state, grid_metered(second, base_a(second) + car_a(second)))
+
+
+def bound_at(state: TwinState, second: int) -> float:
+    return base_loads(state, instant(second), EXACT)[GRID].bound_a[0]
+
+
 def test_base_load_is_the_meter_less_what_the_chargers_report() -> None:
     state = depot()
-    apply(state, car_metered(0, 16.0))
-    apply(state, grid_metered(1, 26.0))
-    load = base_loads(state, instant(2), EXACT)[GRID]
-    assert load.bound_a == pytest.approx((10.0, 10.0, 10.0))
-    assert load.trusted
+    lived_through(state, 30, lambda _: 16.0, lambda _: 10.0)
+    assert bound_at(state, 30) == pytest.approx(10.0)
+    assert base_loads(state, instant(30), EXACT)[GRID].trusted
 
 
-def test_a_car_that_stops_between_two_samples_never_hides_base_load() -> None:
+@pytest.mark.parametrize("at", range(20, 26))
+def test_a_car_that_stops_between_two_samples_never_hides_base_load(at: int) -> None:
     """The meter already sees the car gone while the charger's last sample still shows it."""
     state = depot()
-    apply(state, car_metered(0, 0.0))
-    apply(state, car_metered(5, 16.0))
-    apply(state, grid_metered(6, 10.0))
-    assert base_loads(state, instant(6), EXACT)[GRID].bound_a == pytest.approx((10.0, 10.0, 10.0))
+    for end in range(20, 60):
+        state = depot()
+        lived_through(state, end, lambda second: 16.0 if second < at else 0.0, lambda _: 10.0)
+        assert bound_at(state, end) >= 10.0 - 1e-9
+
+
+@pytest.mark.parametrize("at", range(20, 26))
+def test_a_car_that_starts_does_not_pass_for_base_load(at: int) -> None:
+    state = depot()
+    for end in range(20, 60):
+        state = depot()
+        lived_through(state, end, lambda second: 16.0 if second >= at else 0.0, lambda _: 10.0)
+        assert bound_at(state, end) == pytest.approx(10.0)
+
+
+def test_a_rise_of_the_base_load_is_seen_as_soon_as_every_charger_has_reported() -> None:
+    state = depot()
+    lived_through(state, 28, lambda _: 16.0, lambda second: 10.0 if second < 20 else 18.0)
+    assert bound_at(state, 28) == pytest.approx(18.0)
+
+
+def test_where_cars_never_rest_even_unsteady_samples_count() -> None:
+    state = depot()
+    lived_through(state, 60, lambda second: 16.0 if second % 10 < 5 else 6.0, lambda _: 10.0)
+    assert bound_at(state, 60) >= 10.0
 
 
 def test_a_stale_meter_gives_way_to_the_worst_case() -> None:
     state = depot(worst_a=40.0)
-    apply(state, grid_metered(0, 10.0))
-    fresh, stale = (base_loads(state, instant(t), EXACT)[GRID] for t in (10, 16))
+    lived_through(state, 20, lambda _: 0.0, lambda _: 10.0)
+    fresh, stale = (base_loads(state, instant(t), EXACT)[GRID] for t in (30, 36))
     assert (fresh.bound_a[0], stale.bound_a[0]) == (10.0, 40.0)
     assert not stale.trusted
 
@@ -82,19 +117,17 @@ def test_a_meter_that_repeats_itself_while_cars_come_and_go_is_not_believed() ->
 
 def test_export_counts_as_nothing() -> None:
     state = depot()
-    apply(state, grid_metered(0, -30.0))
-    assert base_loads(state, instant(1), EXACT)[GRID].bound_a == (0.0, 0.0, 0.0)
+    lived_through(state, 20, lambda _: 0.0, lambda _: -30.0)
+    assert bound_at(state, 20) == 0.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 32), st.floats(0, 60)), min_size=1, max_size=30))
-def test_the_bound_never_lies_below_the_latest_estimate(samples: list[tuple[float, float]]) -> None:
-    state = depot()
-    for tick, (car_a, base_a) in enumerate(samples):
-        apply(state, car_metered(tick, car_a))
-        apply(state, grid_metered(tick, base_a + car_a))
-    load = base_loads(state, instant(len(samples) - 1), EXACT)[GRID]
-    assert load.bound_a[0] >= load.estimate_a[0] - 1e-9
-    assert load.bound_a[0] >= samples[-1][1] - 1e-9
+@given(st.lists(st.tuples(st.sampled_from([0.0, 6.0, 16.0, 32.0]), st.integers(1, 12)), min_size=1, max_size=8))
+def test_whatever_the_car_does_a_steady_base_load_is_never_underestimated(stays: list[tuple[float, int]]) -> None:
+    course = [current for current, seconds in stays for _ in range(seconds)] * 4
+    state = depot(worst_a=0.0)
+    lived_through(state, len(course), lambda second: course[second], lambda _: 10.0)
+    load = base_loads(state, instant(len(course)), EXACT)[GRID]
+    assert not load.trusted or load.bound_a[0] >= 10.0 - 1e-9
 
 
 def test_state_of_charge_follows_delivered_energy_where_the_car_is_silent() -> None:

@@ -57,7 +57,7 @@ def test_a_session_needs_what_is_left_at_the_power_its_car_takes() -> None:
     assert need.energy_kwh == 22.0
     assert need.max_kw == pytest.approx(16 * 0.23)
     assert need.min_kw == pytest.approx(6 * 0.23)
-    assert need.departure_h == pytest.approx(2.0)
+    assert need.departure_h == pytest.approx(2.0 - 3 / 60)
 
 
 def test_a_current_cap_counts_the_phases_a_connector_is_wired_to() -> None:
@@ -72,7 +72,7 @@ def test_a_current_cap_counts_the_phases_a_connector_is_wired_to() -> None:
 def test_unplanned_connectors_and_base_load_are_taken_off_the_caps() -> None:
     tree = site(charger("A"), charger("B", fallback_a=6.0), limit_a=40.0, base_load_worst_a=10.0)
     caps = {cap.name: cap for cap in ask(plugged_in(tree, "A"), {connector_id("B"): 6.0}).caps}
-    np.testing.assert_allclose(caps["grid L1"].limit, 40 - 10 - 6)
+    np.testing.assert_allclose(caps["grid L1"].limit, 40 - 10 - 3 - 6)
 
 
 def test_a_satisfied_session_is_not_planned() -> None:

@@ -49,7 +49,7 @@ class Persistence:
     def forecast(self, history: History, horizon: Horizon) -> Array | None:
         """See `Forecaster.forecast`; readings that are not numbers and readings of the future are left out."""
         values = np.asarray(history.values, dtype=float)
-        columns = values.reshape(values.shape[0], -1)
+        columns = values.reshape(len(history.times), -1 if history.times else 1)
         age_s = np.array([horizon.start.timestamp() - when.timestamp() for when in history.times])
         known = (age_s >= 0) & np.isfinite(columns).all(axis=1)
         if not known.any():

@@ -152,13 +152,20 @@ class RequestAnnounced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitChanged:
-    """A node's limits were set anew, by the grid operator or by hand."""
+    """The grid operator or the operator on duty imposes limits on a node, in place of any imposed before.
+
+    They can only lower what the installation allows; None lifts.
+
+    Attributes:
+        until: when they end by themselves; None where only another such event ends them.
+    """
 
     at: Instant
     node_id: NodeId
     limit_a: float | None
     limit_kw: float | None
     reason: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

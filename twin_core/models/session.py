@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from twin_core.models.ids import ConnectorId, IdTag, SessionId, TransactionId
-from twin_core.models.quantities import ALL_PHASES, Instant, Phase
+from twin_core.models.quantities import Instant, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,3 @@ class Session:
     peak_current_a: float | None = None
     stopped: Instant | None = None
     stop_reason: str = ""
-
-    @property
-    def likely_phases(self) -> tuple[Phase, ...]:
-        """Phases seen, or every phase while nothing was seen."""
-        return self.phases or ALL_PHASES

@@ -49,6 +49,10 @@ class SiteTree:
 
     Nodes come parents first and the first is the grid connection. Every charger is a node of its own, named like it.
 
+    Attributes:
+        nodes: with the limits in force, which imposed ones may hold below those of the installation.
+        installed: with the limits of the installation; the same as `nodes` when nothing is imposed.
+
     Raises:
         ConfigurationError: a parent is missing or named later, a name is used twice, or there is no single root.
     """
@@ -56,8 +60,11 @@ class SiteTree:
     name: str
     nodes: tuple[Node, ...]
     chargers: tuple[ChargerSpec, ...] = ()
+    installed: tuple[Node, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.installed:
+            object.__setattr__(self, "installed", self.nodes)
         seen: set[NodeId] = set()
         for position, node in enumerate(self.nodes):
             if node.id in seen:
@@ -114,11 +121,22 @@ class SiteTree:
     def with_charger(self, charger: ChargerSpec, parent: NodeId | None = None) -> SiteTree:
         """The same site with one charger more, below `parent` or else the grid connection."""
         node = Node(NodeId(charger.id), NodeKind.CHARGER, parent=parent or self.root.id, limit_a=charger.supply_max_a)
-        return SiteTree(self.name, (*self.nodes, node), (*self.chargers, charger))
+        return SiteTree(self.name, (*self.nodes, node), (*self.chargers, charger), (*self.installed, node))
 
     def with_limit(self, node_id: NodeId, limit_a: float | None, limit_kw: float | None) -> SiteTree:
-        """The same site with other limits at one node."""
-        nodes = tuple(
-            replace(node, limit_a=limit_a, limit_kw=limit_kw) if node.id == node_id else node for node in self.nodes
-        )
-        return SiteTree(self.name, nodes, self.chargers)
+        """The same site with limits imposed on one node, never above those of the installation; None lifts."""
+        imposed = {
+            node.id: replace(node, limit_a=_lower(node.limit_a, limit_a), limit_kw=_lower(node.limit_kw, limit_kw))
+            for node in self.installed
+            if node.id == node_id
+        }
+        nodes = tuple(imposed.get(node.id, node) for node in self.nodes)
+        return SiteTree(self.name, nodes, self.chargers, self.installed)
+
+
+def _lower(installed: float | None, imposed: float | None) -> float | None:
+    """The lower of two limits, where None is no limit; an imposed one that is no number counts as 0."""
+    if imposed is None:
+        return installed
+    imposed = imposed if imposed >= 0 else 0.0
+    return imposed if installed is None else min(installed, imposed)

@@ -116,8 +116,6 @@ def assess(
     power_kw: Array,
     planner: str,
     status: PlanStatus,
-    *,
-    solve_s: float = 0.0,
     reason: str = "",
 ) -> Plan:
     """The plan these powers make, with what they leave unserved and what the energy costs.
@@ -127,7 +125,6 @@ def assess(
         power_kw: shape (n_sessions, n_steps).
         planner: who answers.
         status: how the planner came by the powers; not questioned here.
-        solve_s: time it took, on the wall.
         reason: why a fallback stepped in.
 
     Raises:
@@ -147,6 +144,5 @@ def assess(
         power_kw=power_kw,
         unserved_kwh=np.maximum(wanted_kwh - power_kw.sum(axis=1) * step_h, 0.0),
         cost_eur=float(problem.price_eur_per_kwh @ power_kw.sum(axis=0)) * step_h,
-        solve_s=solve_s,
         reason=reason,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cvxpy as cp
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from twin_core.errors import PlanningError
@@ -89,7 +90,7 @@ def shortfall_prices(problem: PlanningProblem) -> Array:
 class _Structure:
     """What a compiled model is made of: shape (n_sessions, n_steps) of who may charge when, and the caps' loads."""
 
-    may_charge: np.typing.NDArray[np.bool_]
+    may_charge: npt.NDArray[np.bool_]
     load: Array
     step_h: float
 

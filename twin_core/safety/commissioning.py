@@ -150,7 +150,7 @@ def _worst_base_a(site: SiteTree, node: Node) -> float:
 
 
 def _too_much(site: SiteTree, node: Node, field: str, excess: str, base_a: float) -> CommissioningFault:
-    chargers = site.chargers_below(node.id)
+    chargers = site.chargers_below[node.id]
     table = [f"    {connector.id}  {connector.fallback_a:g} A" for c in chargers for connector in c.connectors]
     lines = (
         f"the fallbacks below and a base load of {base_a:g} A exceed it by {excess}, so it would be broken whenever "

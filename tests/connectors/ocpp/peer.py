@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -55,13 +56,16 @@ async def depot(
     settings: CentralSystemSettings = FAST,
     ledger: Any = None,
     passwords: dict[str, str] | None = None,
+    clock: LoopClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Depot]:
     sink, ledger = EventList(), ledger or MemoryLedger()
     chargers = {spec.id: spec for spec in specs or (charger_spec("CP1"),)}
     directory = ListedChargers(chargers, {ChargerId(k): v for k, v in (passwords or {}).items()})
     settings = replace(settings, **changes)
-    async with CentralSystem(settings, clock=LoopClock(), sink=sink, ledger=ledger, directory=directory) as system:
+    async with CentralSystem(
+        settings, clock=clock or LoopClock(), sink=sink, ledger=ledger, directory=directory
+    ) as system:
         yield Depot(system, sink, ledger, directory)
 
 
@@ -73,6 +77,9 @@ class Peer:
         answers: what it answers to each action; a dict, SILENT, or a function of the payload. An answer that is a
             list is sent as the rest of a frame, e.g. [4, "NotSupported", "", {}].
         asked: the CALLs it received.
+        unanswered: unique ids of those it met with silence.
+        stray: answers to nothing it waits for.
+        heard: every frame in order, as the action of a CALL or "answer".
     """
 
     link: ClientConnection
@@ -82,6 +89,7 @@ class Peer:
     ids: count[int] = field(default_factory=lambda: count(1))
     waiting: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
     stray: list[list[Any]] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
 
     async def read(self) -> None:
         try:
@@ -94,6 +102,7 @@ class Peer:
                 future.set_exception(ConnectionError("link closed"))
 
     async def on_frame(self, frame: list[Any]) -> None:
+        self.heard.append("answer" if frame[0] != 2 else frame[2])
         if frame[0] != 2:
             future = self.waiting.pop(str(frame[1]), None)
             if future is None:
@@ -168,12 +177,24 @@ async def peer(
             await reader
 
 
-def grant(limit_a: float = 16.0, seq: int = 1, lease_s: float = 60.0, name: str = "CP1", connector: int = 1) -> Grant:
-    return Grant(ConnectorId(ChargerId(name), connector), seq, limit_a, LoopClock().now(), lease_s)
+def grant(
+    limit_a: float = 16.0,
+    seq: int = 1,
+    lease_s: float = 60.0,
+    name: str = "CP1",
+    connector: int = 1,
+    clock: LoopClock | None = None,
+) -> Grant:
+    return Grant(ConnectorId(ChargerId(name), connector), seq, limit_a, (clock or LoopClock()).now(), lease_s)
+
+
+def wall_clock() -> LoopClock:
+    """The loop's time with today's date, for peers that live by the machine's clock."""
+    return LoopClock(datetime.now(UTC) - timedelta(seconds=asyncio.get_running_loop().time()))
 
 
 async def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
     """Let time pass until something holds."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition, so there is no event to wait for
             await asyncio.sleep(0.01)

@@ -1,0 +1,146 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from panel.view import ViewSettings, view
+from tests.panel.depot import AFTERNOON, CHARGING, EVSE, Outlet, report
+from twin_core.models.charger import ConnectorReading, ConnectorStatus
+from twin_core.models.grant import Verdict
+from twin_core.models.plan import PlanStatus
+
+
+def why(outlet: Outlet) -> str:
+    return view(report((outlet,))).connectors[0].why
+
+
+def alarm_ids(made: object) -> list[str]:
+    return [alarm.id for alarm in view(made).alarms]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bound_by", "words"),
+    [
+        ("grid L1", "grid has no more room on L1"),
+        ("feeder-a kW", "feeder-a is at its power limit"),
+        ("bay 3 east L2", "bay 3 east has no more room on L2"),
+        ("hardware", "this is all the connector can give"),
+        ("minimum 6 A", "too little room for the 6 A a car needs at least"),
+        ("not verified", "waits until its last limit is seen obeyed"),
+        ("something new", "limited by something new"),
+    ],
+)
+def test_each_reason_of_the_envelope_is_told_in_an_operators_words(bound_by: str, words: str) -> None:
+    assert why(Outlet(CHARGING, 9.5, 10, bound_by, requested_kwh=30, leaves_h=4, tag="V")) == words
+
+
+def test_a_charger_that_disobeys_is_told_before_any_limit_and_raises_an_alarm() -> None:
+    rogue = Outlet(CHARGING, 20.4, 10, "grid L1", Verdict.NOT_OBEYED, 30, leaves_h=3, tag="V")
+    assert why(rogue) == "draws 20.4 A where 10 A are allowed: others are held back for it"
+    assert alarm_ids(report((rogue,)))[0] == "CP-01/1:obey"
+
+
+def test_a_car_near_full_is_named_as_the_limit_rather_than_the_grid() -> None:
+    full = Outlet(CHARGING, 6, 32, "", Verdict.LIMITED_BY_CAR, 30, 20, soc=0.9, leaves_h=3, tag="V")
+    assert why(full) == "the car takes no more: its battery is nearly full"
+    assert why(replace(full, soc=0.4)) == "the car takes no more"
+
+
+def test_what_the_plan_holds_back_is_told_with_the_moment_it_begins() -> None:
+    shown = view(report()).connectors[3]
+    assert shown.why == "the plan charges it later"
+    assert shown.planned_from is not None
+    assert shown.planned_from > view(report()).site.time
+
+
+def test_a_vehicle_that_has_what_it_asked_for_is_not_called_limited() -> None:
+    assert (
+        why(Outlet(EVSE, 0, 0, "grid L1", requested_kwh=20, energy_kwh=20, leaves_h=3, tag="V"))
+        == "has what it asked for"
+    )
+
+
+def test_a_free_connector_has_nothing_to_explain() -> None:
+    assert why(Outlet()) == ""
+
+
+def test_an_offline_charger_is_offline_whatever_it_said_last_and_shows_what_is_kept_free_for_it() -> None:
+    shown = view(report((Outlet(CHARGING, 12, 12, online=False, tag="V", age_s=90),))).connectors[0]
+    assert (shown.state, shown.why, shown.stale) == ("offline", "no link: 12 A kept free for it", True)
+
+
+def test_nothing_known_is_shown_as_none_and_not_as_zero() -> None:
+    made = report((Outlet(status=None),))
+    silent = replace(made.snapshot.connectors[0], reading=None, reading_age_s=None)
+    shown = view(replace(made, snapshot=replace(made.snapshot, connectors=(silent,)))).connectors[0]
+    assert (shown.power_kw, shown.current_a, shown.soc, shown.measured_at) == (None, None, None, None)
+    assert shown.state == "unknown"
+
+
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_shown_as_not_known(nonsense: float) -> None:
+    made = report((Outlet(CHARGING, 10, 10, tag="V"),))
+    reading = ConnectorReading(power_kw=nonsense, current_a=(nonsense, 1.0, 1.0), soc=nonsense)
+    odd = replace(made.snapshot.connectors[0], reading=reading, soc=nonsense)
+    shown = view(replace(made, snapshot=replace(made.snapshot, connectors=(odd,)))).connectors[0]
+    assert (shown.power_kw, shown.current_a, shown.soc) == (None, None, None)
+
+
+def test_the_tighter_of_two_limits_is_the_sites_and_room_is_what_the_fullest_phase_leaves() -> None:
+    site = view(report(limit_a=250.0, base_a=(0.0, 180.0, 0.0))).site
+    assert site.limit_kw == 160.0
+    assert site.headroom_kw is not None
+    assert site.headroom_kw < 0
+    assert site.worst_kw == pytest.approx(160.0 - site.headroom_kw)
+
+
+def test_a_measured_moment_reads_the_same_however_often_it_is_shown() -> None:
+    made = report()
+    first = view(made)
+    later = made.snapshot.now.later(1.3)
+    aged = tuple(replace(c, reading_age_s=(c.reading_age_s or 0) + 1.3) for c in made.snapshot.connectors)
+    second = view(replace(made, snapshot=replace(made.snapshot, now=later, connectors=aged)))
+    assert [c.measured_at for c in first.connectors] == [c.measured_at for c in second.connectors]
+
+
+def test_a_session_whose_meter_fell_silent_is_stale_and_a_free_connector_never_is() -> None:
+    old = (Outlet(CHARGING, 10, 10, tag="V", age_s=61), Outlet(age_s=9000))
+    assert [c.stale for c in view(report(old)).connectors] == [True, False]
+    assert [c.stale for c in view(report(old), ViewSettings(stale_after_s=120)).connectors] == [False, False]
+
+
+def test_a_silent_site_meter_is_told_and_the_sum_of_the_chargers_stands_in() -> None:
+    made = report()
+    root = made.snapshot.nodes[made.snapshot.site.root.id]
+    dark = replace(root, base=replace(root.base, trusted=False), metered_age_s=400.0)
+    shown = view(replace(made, snapshot=replace(made.snapshot, nodes={**made.snapshot.nodes, root.node.id: dark})))
+    assert not shown.site.metered
+    assert shown.site.power_kw == pytest.approx(shown.site.base_kw + shown.site.charging_kw, abs=0.02)
+    assert "grid:meter" in [alarm.id for alarm in shown.alarms]
+
+
+def test_prices_begin_with_the_one_in_force() -> None:
+    shown = view(report())
+    assert shown.prices.starts[0] <= shown.site.time < shown.prices.starts[1]
+    assert shown.prices.price_eur_per_kwh[0] == shown.site.price_eur_per_kwh
+    assert shown.prices.starts[-1] <= shown.site.time + timedelta(hours=24)
+
+
+def test_a_fallback_plan_says_why_and_no_plan_is_told_while_vehicles_wait() -> None:
+    made = report()
+    assert made.snapshot.plan is not None
+    late = replace(made.snapshot.plan, status=PlanStatus.FALLBACK, reason="the planner took longer than 2 s")
+    shown = view(report(plan=late))
+    assert any(a.id == "plan:fallback" and "longer than 2 s" in a.text for a in shown.alarms)
+    assert "plan:none" in alarm_ids(report(plan=None))
+    assert "plan:none" not in alarm_ids(report((Outlet(),), plan=None))
+
+
+def test_many_quiet_chargers_make_one_line_and_the_worst_comes_first() -> None:
+    crowd = (*(Outlet(online=False) for _ in range(40)), Outlet(ConnectorStatus.FAULTED, error="GroundFailure"))
+    assert alarm_ids(report(crowd, shedding=True, plan=None)) == ["site:shedding", "CP-41/1:fault", "site:offline"]
+
+
+def test_alarm_ids_are_unique_so_that_a_page_can_keep_them_apart() -> None:
+    found = alarm_ids(report(AFTERNOON * 3, shedding=True))
+    assert len(found) == len(set(found))

@@ -1,0 +1,64 @@
+"""Scenario tables: what they may say, and the clear word for what they may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulators.day import plan_sessions
+from simulators.scenario import load_scenario
+from tests.simulators.depots import scenario, small_site
+from twin_core.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({"begin": 1}, "scenario.begin"),
+        ({"minutes": 0}, "scenario.minutes"),
+        ({"minutes": float("nan")}, "scenario.minutes"),
+        ({"timezone": "Europe/Atlantis"}, "unknown time zone"),
+        ({"fleet": []}, "at least one kind"),
+        ({"quirks": {"CP1": ["lazy"]}}, "unknown quirk 'lazy'"),
+        ({"base_load": [{"node": "grid", "kw": {"25:00": 1.0}}]}, "time of day"),
+        ({"base_load": [{"node": "grid", "kw": {"12:00": -1.0}}]}, "scenario.base_load.0.kw"),
+        ({"meters": [{"node": "grid", "topic": "a/#"}]}, "scenario.meters.0.topic"),
+        ({"limit_changes": [{"node": "grid", "at_min": 5}]}, "limit_a or limit_kw"),
+        ({"limit_changes": [{"node": "grid", "at_min": 5, "until_min": 5, "limit_a": 9}]}, "after at_min"),
+        (
+            {"sessions": [{"connector": "CP1/1", "kind": "BUS", "arrive_min": 1, "depart_min": 9, "energy_kwh": 1}]},
+            "BUS",
+        ),
+    ],
+)
+def test_an_impossible_scenario_is_refused_with_the_field_and_the_reason(table: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match="scenario") as refusal:
+        load_scenario({"start": "2026-06-01T14:00:00", **table})
+    assert complaint in str(refusal.value)
+
+
+def test_a_start_without_a_zone_is_local_time() -> None:
+    assert scenario(timezone="America/Los_Angeles").begins.isoformat() == "2026-06-01T14:00:00-07:00"
+
+
+def test_spelt_out_sessions_happen_as_written() -> None:
+    visit = {
+        "connector": "CP2/1",
+        "kind": "CAR",
+        "arrive_min": 5,
+        "depart_min": 90,
+        "energy_kwh": 7.5,
+        "id_tag": "ANNA",
+    }
+    site = small_site()
+    planned = plan_sessions(scenario(sessions=[visit]), tuple(site.connector_by_id.values()), 60, 1, site)
+    (session,) = planned
+    assert (session.id_tag, str(session.connector_id), session.energy_kwh) == ("ANNA", "CP2/1", 7.5)
+    assert (session.arrival_s, session.departure_s) == (300, 3600)
+
+
+def test_a_spelt_out_session_at_no_connector_is_refused() -> None:
+    visit = {"connector": "CP9/1", "kind": "CAR", "arrive_min": 5, "depart_min": 50, "energy_kwh": 7.5}
+    with pytest.raises(ConfigurationError, match="CP9/1"):
+        plan_sessions(scenario(sessions=[visit]), tuple(small_site().connector_by_id.values()), 60, 1)

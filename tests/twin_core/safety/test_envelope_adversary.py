@@ -1,0 +1,28 @@
+"""The envelope against an adversary, and proof that the adversary is one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+
+from tests.twin_core.safety.machine import play
+from tests.twin_core.safety.mutants import MUTANTS
+
+GAMES = 400
+GAMES_TO_CATCH = 400
+
+
+@pytest.mark.timeout(110)
+def test_real_draws_keep_every_limit_whatever_the_adversary_does() -> None:
+    """New games every time; ENVELOPE_SEED=n plays the games of a seed again."""
+    seed = int(os.environ.get("ENVELOPE_SEED") or secrets.randbits(32))
+    print(f"ENVELOPE_SEED={seed}")  # shown by pytest when the test fails
+    play(GAMES, seed=seed)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_adversary_catches_an_envelope_with_one_rule_broken(name: str) -> None:
+    with MUTANTS[name](), pytest.raises(AssertionError, match="allowed|on the supply"):
+        play(GAMES_TO_CATCH)
