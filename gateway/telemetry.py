@@ -13,7 +13,7 @@ from gateway.telemetry_points import (
     setpoint_points,
 )
 from twin_core.cycle import CycleReport
-from twin_core.models.quantities import power_kw
+from twin_core.models.quantities import add_currents, power_kw
 from twin_core.models.site import NodeKind
 from twin_core.ports import Point, TelemetrySink
 
@@ -131,5 +131,5 @@ def _nodes(report: CycleReport) -> Iterator[Point]:
             margin_kw=margin.margin_kw if margin else None,
             base_kw=power_kw(sum(view.base.estimate_a), 1),
             current_a=view.metered_a,
-            worst_a=margin.worst_a if margin else None,
+            worst_a=add_currents(margin.worst_a, margin.base_a) if margin else None,
         )

@@ -80,11 +80,12 @@ _NOW = Row(
         ),
         _stat(
             "Smallest margin",
-            "Limit less worst case, the smallest at any node in the time range. Below zero the safety envelope was "
-            "breached.",
+            "Limit less worst case, the smallest at any node in the time range. Below zero while chargers that have "
+            "not reported yet count at their maximum, and for moments after a limit fell or other loads rose under "
+            "grants already given: chargers are then shed. At any other time it is a breach.",
             _number('min("margin_a")', "node", _SITE),
             Unit.AMPERE,
-            (None, _BAD),
+            (None, _WARN),
             (0.0, _GOOD),
             decimals=1,
         ),
@@ -98,7 +99,8 @@ _NOW = Row(
         ),
         _stat(
             "Age of the plan",
-            "Time since the plan in force was made. It grows when planning stands still.",
+            "Time since the plan in force was made. It grows when planning stands still, and while there is no vehicle "
+            "to plan for.",
             _number('last("age_s")', "plan", _SITE),
             Unit.SECONDS,
             (None, _GOOD),
@@ -260,8 +262,9 @@ _ENVELOPE_ROW = Row(
     (
         Panel(
             "Margin by node",
-            "Limit less worst case on the tightest phase of each node, lowest in each interval. It must never be "
-            "negative, whatever the chargers do.",
+            "Limit less worst case on the tightest phase of each node, lowest in each interval. Whatever chargers do, "
+            "it is not negative, except while chargers that have not reported yet count at their maximum, and for "
+            "moments after a limit fell or other loads rose under grants already given.",
             (_series('min("margin_a")', "node", _SITE, "node", alias="$tag_node"),),
             Unit.AMPERE,
             width=12,

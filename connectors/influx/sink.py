@@ -120,10 +120,10 @@ class InfluxSink:
             self._flush_now.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until the server has everything; False when it has not within `timeout_s` seconds on the wall."""
+        """Wait until the server has everything; False when it has not within `timeout_s` on the loop's clock."""
         self._flush_now.set()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.loop_s(timeout_s)):
+            async with asyncio.timeout(timeout_s):
                 while self.counters.backlog > 0:
                     self._moved.clear()
                     await self._moved.wait()

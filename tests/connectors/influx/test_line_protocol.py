@@ -20,14 +20,15 @@ NOON_NS = 1_780_315_200_000_000_000
 ordinary = st.text(
     st.characters(codec="utf-8", exclude_characters="\\", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12
 ).filter(lambda text: not text.startswith("#"))
-anything = st.text(min_size=1, max_size=12)
+nasty = st.text('\n\r\t,= \\"#a\u00e9', max_size=12)
+anything = st.one_of(nasty, st.text(max_size=12)).filter(bool)
 values = st.one_of(
     st.floats().filter(lambda x: not x.is_integer()),  # the library writes 3.0 as 3, which means the same
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.text(st.characters(exclude_categories=["Cc", "Cs"])),
 )
-raw = st.one_of(values, st.text())
+raw = st.one_of(values, nasty, st.text())
 seconds = st.integers(0, 2**32).map(lambda s: datetime.fromtimestamp(s, UTC))  # the library rounds microseconds
 
 
@@ -60,7 +61,7 @@ def test_it_writes_what_influxdb_client_writes(
         assert encode(ours).decode() == theirs
 
 
-@given(anything, st.dictionaries(anything, st.text(), max_size=3), st.dictionaries(anything, raw, min_size=1))
+@given(anything, st.dictionaries(anything, nasty, max_size=3), st.dictionaries(anything, raw, min_size=1))
 def test_no_text_from_outside_can_begin_a_second_line(
     measurement: str, tags: dict[str, str], fields: dict[str, Any]
 ) -> None:
