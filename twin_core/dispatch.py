@@ -1,7 +1,7 @@
 """From a plan to wishes: what current each connector shall have now, the most urgent first.
 
 A plan speaks of mean power over a step; a control pilot knows 0 or at least 6 A. What is planned below that minimum is
-wished at the minimum, and the last minute's worth of a session as fast as its vehicle takes it: it comes sooner, and
+wished at the minimum, and the last minutes' worth of a session as fast as its vehicle takes it: it comes sooner, and
 the next plan sees it. (Spread evenly over a step, with a new plan every minute, the last of it would never arrive.)
 Where the site has no room for that, the envelope gives it to the most urgent and the others wait for their turn.
 """
@@ -24,8 +24,8 @@ CAR_ROOM_A = 2.0
 
 NEGLIGIBLE_KW = 0.01
 
-LAST_H = 1 / 60
-"""What a vehicle takes in this time at its full power is given at full power."""
+LAST_H = 3 / 60
+"""What a vehicle takes in this time at its full power is given at full power. Plans end so long before a departure."""
 
 LEAST_PRESENCE = 0.05
 """A step's energy is never squeezed into less than this part of the step."""
@@ -85,5 +85,5 @@ def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, stay_h
         return 0.0
     since_start_h = (snapshot.now.utc - plan.horizon.start).total_seconds() / 3600.0
     step_begins_h = since_start_h - since_start_h % plan.horizon.step_h
-    present = (since_start_h + stay_h - step_begins_h) / plan.horizon.step_h
+    present = (since_start_h + stay_h - LAST_H - step_begins_h) / plan.horizon.step_h
     return mean_kw / min(1.0, max(LEAST_PRESENCE, present))
