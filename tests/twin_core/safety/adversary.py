@@ -435,8 +435,10 @@ class Depot:
             self.healthy_round(wanted, wanted)
             self.advance(20.0)
 
-    def confirm_and_rush(self, index: int) -> None:
+    def confirm_and_rush(self) -> None:
         """A fallback is read back, and the others take what its vehicle is only about to let go."""
+        unsure = [index for index, connector_id in enumerate(self.ids) if connector_id not in self.confirmed]
+        index = unsure[0] if unsure else 0
         self.confirm(self.ids[index])
         self.greed(index)
 
