@@ -1,9 +1,9 @@
 """From a plan to wishes: what current each connector shall have now, the most urgent first.
 
 A plan speaks of mean power over a step; a control pilot knows 0 or at least 6 A. What is planned below that minimum is
-wished at the minimum, and the last minutes' worth of a session as fast as its vehicle takes it: it comes sooner, and
-the next plan sees it. (Spread evenly over a step, with a new plan every minute, the last of it would never arrive.)
-Where the site has no room for that, the envelope gives it to the most urgent and the others wait for their turn.
+wished at the minimum, and the last energy of a session within minutes: it comes sooner, and the next plan sees it.
+(Spread evenly over a step, with a new plan every minute, the last of it would never arrive.) A vehicle that has no time
+to lose is wished all it takes. Where the site has no room for that, the envelope serves the most urgent first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CAR_ROOM_A = 2.0
 NEGLIGIBLE_KW = 0.01
 
 LAST_H = 3 / 60
-"""What a vehicle takes in this time at its full power is given at full power. Plans end so long before a departure."""
+"""Plans end so long before a departure; the last energy is wished within this time; less laxity is urgency."""
 
 LEAST_PRESENCE = 0.05
 """A step's energy is never squeezed into less than this part of the step."""
@@ -68,8 +68,10 @@ def _target(
     laxity_h = stay_h - left_kwh / (usable_a * per_a)
     planned_kw = _planned_now(snapshot.plan, session, snapshot, stay_h)
     wanted_a, reason = planned_kw / per_a, "plan"
-    if planned_kw > NEGLIGIBLE_KW and left_kwh <= usable_a * per_a * LAST_H:
-        wanted_a, reason = max(wanted_a, usable_a), "finishing"
+    if planned_kw > NEGLIGIBLE_KW:
+        soon_a = usable_a if laxity_h < LAST_H else min(usable_a, left_kwh / LAST_H / per_a)
+        if soon_a > wanted_a and left_kwh <= usable_a * per_a * LAST_H:
+            wanted_a, reason = soon_a, "finishing"
     if planned_kw > NEGLIGIBLE_KW and wanted_a < MINIMUM_CURRENT_A:
         wanted_a, reason = MINIMUM_CURRENT_A, "minimum current"
     ceiling_a = view.spec.hardware_max_a if content_a is None else max(content_a + CAR_ROOM_A, MINIMUM_CURRENT_A)
