@@ -1,0 +1,1 @@
+"""Speed beside peers: `python -m benchmarks` runs everything, prints it, and writes `build/bench/`."""
