@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -30,6 +30,10 @@ WholeSeconds = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 """Chargers take whole seconds, and read 0 as "never"."""
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Prices = Annotated[
+    Annotated[dict[str, Finite], Tag("by time")] | Annotated[Finite, Tag("one price")],
+    Discriminator(lambda given: "by time" if isinstance(given, dict) else "one price"),
+]
 PhaseName = Literal["L1", "L2", "L3"]
 
 
@@ -119,7 +123,7 @@ class TariffTable(_Table):
     """`[tariff]`: prices by local time of day."""
 
     kind: Literal["steps", "flat"] = "flat"
-    price_eur_per_kwh: dict[str, Finite] | Finite = 0.25
+    price_eur_per_kwh: Prices = 0.25
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> TariffTable:
