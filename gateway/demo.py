@@ -179,7 +179,7 @@ async def _result(
         "worst": None if watch.worst is None else str(watch.worst),
     }
     report["telemetry"] = _telemetry(depot)
-    report["adopted"] = sorted(depot.directory.adopted)
+    report["adopted"] = sorted(charger.id for charger in final.snapshot.chargers if charger.adopted)
     report["run"] = {
         "scenario": options.scenario,
         "seed": options.seed,

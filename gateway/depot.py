@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.mqtt.client import MqttLink, MqttSettings
-from connectors.mqtt.meters import MeterBinding
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
 from connectors.store.database import Store
@@ -24,9 +23,12 @@ from connectors.store.history import HistorySink
 from connectors.store.recovery import recover
 from gateway.directory import SiteDirectory
 from gateway.loop_lag import LoopLag
+from gateway.meters import meter_bindings
 from gateway.planner_process import PlannerProcess
 from gateway.report import EnvelopeWatch
-from gateway.site_file import SiteFile, fleet, secret, site_tree, tariff
+from gateway.secret import secret
+from gateway.site_faults import site_faults
+from gateway.site_file import SiteFile, fleet, site_tree, tariff
 from gateway.telemetry import Telemetry
 from panel.feed import PanelFeed
 from panel.guard import LOOPBACK_HOSTS
@@ -38,12 +40,9 @@ from twin_core.cycle import CycleReport, Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.estimation import EstimationSettings
 from twin_core.models.events import TariffChanged
-from twin_core.models.ids import NodeId
-from twin_core.models.quantities import Phase
 from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
 from twin_core.problem import PlanningSettings
 from twin_core.runtime import Runtime, RuntimeSettings
-from twin_core.safety.commissioning import commissioning_faults
 from twin_core.safety.envelope import EnvelopeParameters
 
 logger = logging.getLogger(__name__)
@@ -84,6 +83,11 @@ class Depot:
         self.tree = site_tree(site)
         self.options = options or DepotOptions()
         self.settings = twin_settings(site)
+        faults = site_faults(site, self.tree, self.settings.envelope)
+        if faults:
+            raise ConfigurationError(
+                "\n".join(["this site cannot be run safely:", *(f"  {fault}" for fault in faults)])
+            )
         self.lag = LoopLag(self.options.speed)
         self.watch = EnvelopeWatch()
         self.feed = PanelFeed()
@@ -91,11 +95,6 @@ class Depot:
         self.directory = SiteDirectory(site, self.tree)
         self._clock = clock
         self._stack = AsyncExitStack()
-        faults = commissioning_faults(self.tree, self.settings.envelope)
-        if faults:
-            raise ConfigurationError(
-                "\n".join(["this site cannot be run safely:", *(f"  {fault}" for fault in faults)])
-            )
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -210,19 +209,7 @@ class Depot:
             retry_min_s=1.0 * speed,
             retry_max_s=60.0 * speed,
         )
-        bindings = [
-            MeterBinding(
-                node_id=NodeId(meter.node),
-                topic=meter.topic,
-                decoder=meter.decoder,
-                options=meter.options,
-                phases=tuple(Phase[name] for name in meter.phases),
-                stale_after_s=meter.stale_after_s,
-                stuck_after=0,  # the twin judges that, knowing whether the chargers' draw moved
-            )
-            for meter in self.site.meters
-        ]
-        return MqttLink(settings, clock=self._clock, sink=self.runtime, bindings=bindings)
+        return MqttLink(settings, clock=self._clock, sink=self.runtime, bindings=meter_bindings(self.site))
 
     async def _open_panel(self, stack: AsyncExitStack) -> PanelServer | None:
         panel = self.site.panel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from gateway.site_file import SiteFile, adopted_charger, secret
+from gateway.secret import secret
+from gateway.site_file import SiteFile, adopted_charger
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import ChargerId, IdTag
 from twin_core.models.site import SiteTree
@@ -14,9 +15,6 @@ class SiteDirectory:
     """The site file as a ChargerDirectory.
 
     Unknown charge points are refused, or taken in on conservative defaults where the site says `adopt_unknown = true`.
-
-    Attributes:
-        adopted: charge points taken in so far.
 
     Raises:
         ConfigurationError: a password's environment variable is not set.
@@ -33,13 +31,14 @@ class SiteDirectory:
             password = secret(charger.password_env, f"password of {charger.id}")
             if password is not None:
                 self._passwords[ChargerId(charger.id)] = password
-        self.adopted: dict[ChargerId, ChargerSpec] = {}
+        self._taken_names = frozenset(ChargerId(node.id) for node in tree.nodes)
 
     def find(self, charger: ChargerId) -> ChargerSpec | None:
         """The charger as installed, or as adopted; None to refuse it."""
-        known = self._known.get(charger) or self.adopted.get(charger)
-        if known is None and self._adopts:
-            known = self.adopted[charger] = adopted_charger(charger, self._fallback_a)
+        known = self._known.get(charger)
+        if known is None and self._adopts and charger not in self._taken_names:
+            # Made anew each time: whoever only knocks, and shows the wrong password, must leave no trace.
+            return adopted_charger(charger, self._fallback_a)
         return known
 
     def password(self, charger: ChargerId) -> str | None:

@@ -15,13 +15,15 @@ from twin_core.errors import ConfigurationError
 from twin_core.models.events import Event, Ticked
 from twin_core.models.grant import Grant
 
+DIFFERENCES_SHOWN = 20
+
 
 @dataclass(slots=True)
 class Replayed:
     """What a replay came to.
 
     Attributes:
-        differing: grants that the replay made otherwise than the run did, at most twenty of them, in words.
+        differing: grants that the replay and the run did not make alike, the first `DIFFERENCES_SHOWN`, in words.
         differences: how many there are.
     """
 
@@ -60,6 +62,8 @@ def replay(journal: Path, site_path: Path | None = None, run: int | None = None)
             _compare(result, result.twin.tick(event.at).decision.grants, sent)
         else:
             result.twin.receive(event)
+    for original in sent:
+        _note(result, f"made nothing, sent {_short(original)} at {original.issued.utc:%H:%M:%S}")
     return result
 
 
@@ -78,11 +82,13 @@ def _compare(result: Replayed, made: tuple[Grant, ...], sent: Iterator[Grant]) -
             grant.seq,
             grant.limit_a,
         ):
-            result.differences += 1
-            if len(result.differing) < 20:
-                result.differing.append(
-                    f"at {grant.issued.utc:%H:%M:%S}: made {_short(grant)}, sent {_short(original)}"
-                )
+            _note(result, f"at {grant.issued.utc:%H:%M:%S}: made {_short(grant)}, sent {_short(original)}")
+
+
+def _note(result: Replayed, difference: str) -> None:
+    result.differences += 1
+    if len(result.differing) < DIFFERENCES_SHOWN:
+        result.differing.append(difference)
 
 
 def _short(grant: Grant | None) -> str:

@@ -5,14 +5,13 @@ A scenario file is a site file with one table more, `[scenario]`, which only the
 
 from __future__ import annotations
 
-import os
 import tomllib
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -25,8 +24,16 @@ from twin_core.models.tariff import Tariff, flat_tariff
 TARIFF_DAYS = 14
 """Days of prices laid out ahead from a daily pattern; the gateway lays out more before they run out."""
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+WholeSeconds = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+"""Chargers take whole seconds, and read 0 as "never"."""
+
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Prices = Annotated[
+    Annotated[dict[str, Finite], Tag("by time")] | Annotated[Finite, Tag("one price")],
+    Discriminator(lambda given: "by time" if isinstance(given, dict) else "one price"),
+]
 PhaseName = Literal["L1", "L2", "L3"]
 
 
@@ -97,11 +104,26 @@ class MeterTable(_Table):
     stale_after_s: Positive = 15.0
 
 
+def _time_of_day(text: str) -> time:
+    """Local time at which a price begins.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None:
+        raise ValueError(f'{text!r} is no local time of day: write one from "00:00" to "23:59"')
+    return found
+
+
 class TariffTable(_Table):
     """`[tariff]`: prices by local time of day."""
 
     kind: Literal["steps", "flat"] = "flat"
-    price_eur_per_kwh: dict[str, float] | float = 0.25
+    price_eur_per_kwh: Prices = 0.25
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> TariffTable:
@@ -113,7 +135,7 @@ class TariffTable(_Table):
             if not self.price_eur_per_kwh:
                 raise ValueError("give at least one price")
             for text in self.price_eur_per_kwh:
-                time.fromisoformat(text)
+                _time_of_day(text)
         return self
 
 
@@ -139,7 +161,7 @@ class ControlTable(_Table):
     lease_s: Positive = 120.0
     ramp_s: Positive = 5.0
     margin_a: NotNegative = 0.0
-    sample_interval_s: Positive = 5.0
+    sample_interval_s: WholeSeconds = 5.0
     assumed_energy_kwh: Positive = 30.0
     assumed_stay_h: Positive = 8.0
 
@@ -149,7 +171,7 @@ class OcppTable(_Table):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
-    heartbeat_s: Positive = 60.0
+    heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
     id_tags: tuple[str, ...] | None = None
 
@@ -240,6 +262,8 @@ def read_site(path: Path) -> tuple[SiteFile, dict[str, Any] | None]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give the path of a SITE.toml") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is no UTF-8 text; give the path of a SITE.toml") from error
     return parse_site(text, str(path))
 
 
@@ -266,8 +290,8 @@ def read_effective_site(path: Path) -> SiteFile:
         return read_site(path)[0]
     try:
         return SiteFile.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give --site SITE.toml") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error}); give --site SITE.toml") from error
     except ValidationError as error:
         raise ConfigurationError(describe(str(path), error)) from error
 
@@ -362,26 +386,15 @@ def tariff(site: SiteFile, since: datetime, days: int = TARIFF_DAYS) -> Tariff:
     table = site.tariff
     if isinstance(table.price_eur_per_kwh, float):
         return flat_tariff(table.price_eur_per_kwh, since)
-    steps = sorted((time.fromisoformat(text), price) for text, price in table.price_eur_per_kwh.items())
+    steps = sorted((_time_of_day(text), price) for text, price in table.price_eur_per_kwh.items())
     first = since.astimezone(site.zone()).date() - timedelta(days=1)
-    starts, prices = [], []
+    begins: list[tuple[datetime, float]] = []
     for day in range(days + 1):
         for at, price in steps:
             local = datetime.combine(first + timedelta(days=day), at, tzinfo=site.zone())
-            starts.append(local.astimezone(UTC))
-            prices.append(price)
-    return Tariff(tuple(starts), tuple(prices))
-
-
-def secret(variable: str | None, purpose: str) -> SecretStr | None:
-    """A secret from the environment.
-
-    Raises:
-        ConfigurationError: the variable is named but not set.
-    """
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise ConfigurationError(f"environment variable {variable} ({purpose}) is not set: export it before starting")
-    return SecretStr(value)
+            start = local.astimezone(UTC)
+            # An hour that the clocks skip in spring does not exist: what would begin in it gives way to what follows.
+            while begins and begins[-1][0] >= start:
+                begins.pop()
+            begins.append((start, price))
+    return Tariff(tuple(start for start, _ in begins), tuple(price for _, price in begins))

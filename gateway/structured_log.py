@@ -13,17 +13,22 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
+TRACE_MARGIN = "    | "
+"""No entry begins like this."""
+
+
 class TextFormatter(logging.Formatter):
     """`12:00:01 WARNING connectors.ocpp refused cause=… charger=…`, control characters escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """One line; an exception follows on lines of their own, each behind `TRACE_MARGIN`."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        fields = " ".join(f"{key}={value}" for key, value in _fields(record).items())
-        line = f"{at} {record.levelname:<7} {record.name} {record.getMessage()} {fields}".rstrip()
+        fields = " ".join(f"{key}={_quoted(value)}" for key, value in _fields(record).items())
+        line = _escaped(f"{at} {record.levelname:<7} {record.name} {record.getMessage()} {fields}".rstrip())
         if record.exc_info:
-            line += f" | {self.formatException(record.exc_info)}"
-        return _escaped(line) if not record.exc_info else line
+            trace = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n{TRACE_MARGIN}{_escaped(part)}" for part in trace)
+        return line
 
 
 class JsonFormatter(logging.Formatter):
@@ -41,6 +46,14 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str)
+
+
+def _quoted(value: object) -> str:
+    """A value in words; quoted where it could be read as more than one field."""
+    text = str(value)
+    if isinstance(value, str) and any(letter in ' ="' for letter in text):
+        return json.dumps(text, ensure_ascii=False)
+    return text
 
 
 def _escaped(line: str) -> str:

@@ -20,6 +20,7 @@ from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ConnectorId
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.ports import ChargerPort, Clock, Journal, PlanSolver
+from twin_core.state import expired_limits
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +142,8 @@ class Runtime:
 
     async def _tick(self) -> CycleReport:
         now = self._clock.now()
+        if expired_limits(self.twin.state, now):
+            self._replan.set()
         self._journal.record(ev.Ticked(at=now))
         report = self.twin.tick(now)
         if report.decision.grants:

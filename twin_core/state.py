@@ -121,7 +121,7 @@ class TwinState:
 
     def install(self, charger: ChargerSpec) -> None:
         """Take in a charger that the site did not know."""
-        if charger.id in self.chargers:
+        if charger.id in self.chargers or NodeId(charger.id) in self.nodes:
             return
         self.site = self.site.with_charger(charger)
         self.nodes[NodeId(charger.id)] = NodeState()

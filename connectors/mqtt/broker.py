@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 10.0
 
+_STOP_TIMEOUT_S = 5.0
+"""On the wall; its thread is a daemon, so a broker that does not end holds up nobody."""
+
 
 class EmbeddedBroker:
     """amqtt in a thread of its own, on an ordinary event loop: the loop outside may run on another clock.
@@ -53,7 +56,9 @@ class EmbeddedBroker:
     ) -> None:
         if self._loop is not None and self._stop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-            await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join, _STOP_TIMEOUT_S)
+            if self._thread.is_alive():
+                logger.warning("embedded_broker_stuck", extra={"host": self.host, "port": self.port})
 
     def _live(self, started: Future[None]) -> None:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import secrets
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -147,7 +149,8 @@ class MqttLink:
             return False
         self._publishing += 1
         try:
-            await client.publish(topic, payload, qos=qos, retain=retain, timeout=self.settings.timeout_s)
+            async with self._answer_in_time():
+                await client.publish(topic, payload, qos=qos, retain=retain)
         except aiomqtt.MqttError as error:
             self.counters.publish_failed += 1
             logger.warning("mqtt_publish_failed", extra={"topic": topic, "cause": str(error)})
@@ -159,13 +162,40 @@ class MqttLink:
 
     async def _connect_and_read(self) -> None:
         self.counters.attempts += 1
-        async with self._new_client() as client:
+        async with self._open_client() as client:
             await self._subscribe(client)
             self._client = client
             self._came_up()
             async for message in client.messages:
                 payload = message.payload if isinstance(message.payload, bytes) else b""
                 self.intake.receive(str(message.topic), payload, retained=message.retain)
+
+    @asynccontextmanager
+    async def _answer_in_time(self) -> AsyncGenerator[None]:
+        """Bound a wait for the broker.
+
+        aiomqtt would bound it with `asyncio.wait_for`, which on Python 3.11 swallows a cancellation that comes in the
+        same moment as the answer: whoever was cancelled then lived for ever.
+        """
+        try:
+            async with asyncio.timeout(self.settings.timeout_s):
+                yield
+        except TimeoutError:
+            raise aiomqtt.MqttError("the broker did not answer in time") from None
+
+    @asynccontextmanager
+    async def _open_client(self) -> AsyncGenerator[aiomqtt.Client]:
+        """A connected client; connecting and parting are bounded by `_answer_in_time` too."""
+        client = self._new_client()
+        async with self._answer_in_time():
+            await client.__aenter__()
+        try:
+            yield client
+        finally:
+            # A broker that does not answer the goodbye must not take the place of the reason for it.
+            with suppress(aiomqtt.MqttError):
+                async with self._answer_in_time():
+                    await client.__aexit__(None, None, None)
 
     def _new_client(self) -> aiomqtt.Client:
         # aiomqtt calls the queue's class with its size alone; the partial brings the rest.
@@ -179,7 +209,7 @@ class MqttLink:
             clean_session=not self._persistent,
             tls_context=self._tls,
             keepalive=self.settings.keepalive_s,
-            timeout=self.settings.timeout_s,
+            timeout=math.inf,
             max_queued_incoming_messages=self.settings.queue_size,
             max_queued_outgoing_messages=_MAX_PUBLISHING,
             queue_type=cast(type[asyncio.Queue[aiomqtt.Message]], queue),
@@ -190,7 +220,8 @@ class MqttLink:
         wanted = self.intake.subscriptions
         if not wanted:
             return
-        granted = await client.subscribe(list(wanted))
+        async with self._answer_in_time():
+            granted = await client.subscribe(list(wanted))
         for (topic, _), answer in zip(wanted, granted, strict=False):
             if isinstance(answer, ReasonCode) and answer.is_failure:
                 logger.error("mqtt_subscription_refused", extra={"topic": topic, "cause": str(answer)})

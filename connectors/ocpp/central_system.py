@@ -24,7 +24,7 @@ from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.routing import OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
 from connectors.ocpp.settings import CentralSystemSettings
-from twin_core.errors import ProtocolError
+from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import ChargerAdopted, GrantAnswered
 from twin_core.models.grant import Grant, GrantOutcome
@@ -67,8 +67,24 @@ class CentralSystem:
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            ConfigurationError: the port is taken, or the address is not this machine's.
+        """
         settings = self._settings
-        self._server = await serve(
+        try:
+            self._server = await self._listen(settings)
+        except OSError as refused:
+            raise ConfigurationError(
+                f"cannot listen for charge points on {settings.host}:{settings.port} ({refused.strerror}): choose "
+                "another host or port for OCPP"
+            ) from refused
+        logger.info("listening", extra={"host": settings.host, "port": self.port, "path": settings.path})
+        return self
+
+    async def _listen(self, settings: CentralSystemSettings) -> Server:
+        return await serve(
             self._serve,
             settings.host,
             settings.port,
@@ -82,8 +98,6 @@ class CentralSystem:
             server_header=None,
             logger=_wire_logger,
         )
-        logger.info("listening", extra={"host": settings.host, "port": self.port, "path": settings.path})
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

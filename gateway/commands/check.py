@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from connectors.mqtt.decoders import DECODERS
 from gateway.depot import runtime_settings, twin_settings
 from gateway.scenario_file import find_site, read_scenario
+from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, site_tree
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
 from twin_core.models.site import Node, SiteTree
-from twin_core.planning.table import factory
-from twin_core.safety.commissioning import commissioning_faults
 
 SUMMARY = "print the effective configuration of a site, and every commissioning fault"
 DESCRIPTION = """\
@@ -42,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
     tree = site_tree(site)
     console.print(_tree(tree))
     console.print(_settings(site))
-    faults = [str(fault) for fault in commissioning_faults(tree, twin_settings(site).envelope)]
-    faults += _wiring_faults(site)
+    faults = site_faults(site, tree, twin_settings(site).envelope)
     if scenario is not None:
         try:
             read_scenario(options.site, scenario)
@@ -54,23 +50,6 @@ def run(options: argparse.Namespace) -> int:
     if not faults:
         console.print(f"[green]no faults[/]: {len(tree.chargers)} chargers, {len(tree.connector_by_id)} connectors")
     return 1 if faults else 0
-
-
-def _wiring_faults(site: SiteFile) -> list[str]:
-    """Names that lead nowhere: a planner or a meter decoder that does not exist, a password that is not set."""
-    faults = []
-    try:
-        factory(site.control.planner)
-    except ConfigurationError as error:
-        faults.append(f"control.planner: {error}")
-    faults += [
-        f"meters: decoder {meter.decoder!r} is not one of {', '.join(sorted(DECODERS))}"
-        for meter in site.meters
-        if meter.decoder not in DECODERS
-    ]
-    if Path(site.data_dir).is_file():
-        faults.append(f"data_dir: {site.data_dir} is a file: name a folder")
-    return faults
 
 
 def _tree(tree: SiteTree) -> Tree:

@@ -13,6 +13,7 @@ from rich.console import Console
 from gateway.clock import new_loop
 from gateway.demo import DemoOptions, DemoResult, run_demo
 from gateway.scenario_file import shipped_scenarios
+from gateway.single_gateway import only_gateway
 
 SUMMARY = "a simulated depot, run live with its panel in the browser"
 DESCRIPTION = """\
@@ -82,8 +83,10 @@ def run(options: argparse.Namespace) -> int:
             influx_url=options.influx_url,
             data_dir=options.data_dir or Path(scratch),
         )
-        wanted.data_dir.mkdir(parents=True, exist_ok=True)
-        with asyncio.Runner(loop_factory=lambda: new_loop(options.speed)) as runner:
+        with (
+            only_gateway(wanted.data_dir),
+            asyncio.Runner(loop_factory=lambda: new_loop(options.speed)) as runner,
+        ):
             result = runner.run(run_demo(wanted))
     if options.report is not None:
         options.report.parent.mkdir(parents=True, exist_ok=True)

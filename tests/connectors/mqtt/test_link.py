@@ -112,3 +112,30 @@ def test_without_a_suffix_two_gateways_do_not_kick_each_other_out() -> None:
 async def test_a_topic_that_reaches_beyond_itself_is_not_published_on(topic: str) -> None:
     with pytest.raises(ConfigurationError, match="topic"):
         await link_to(1, EventList()).publish(topic, b"x")
+
+
+async def test_who_is_cancelled_while_publishing_ends_also_when_the_answer_comes_in_the_same_moment() -> None:
+    sink, port = EventList(), free_port()
+    answered = asyncio.Event()
+
+    async def publish_for_ever(link: MqttLink) -> None:
+        while True:
+            await link.publish("t", b"x")
+            answered.set()
+
+    async with EmbeddedBroker(port):
+        link = link_to(port, sink)
+        running = asyncio.create_task(link.run())
+        await until(lambda: link.connected)
+        for _ in range(20):
+            publishers = [asyncio.create_task(publish_for_ever(link)) for _ in range(20)]
+            answered.clear()
+            await answered.wait()
+            for publisher in publishers:
+                publisher.cancel()
+            _, living = await asyncio.wait(publishers, timeout=2.0)
+            for publisher in living:
+                publisher.cancel()
+            assert not living
+        running.cancel()
+        await asyncio.wait([running])
