@@ -20,11 +20,12 @@ from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
 from connectors.store.database import Store
 from connectors.store.history import HistorySink
+from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
 from gateway.directory import SiteDirectory
 from gateway.loop_lag import LoopLag
 from gateway.meters import meter_bindings
-from gateway.planner_process import PlannerProcess
+from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
 from gateway.site_faults import site_faults
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
+JOURNAL = "journal.db"
 EFFECTIVE_SITE = "site.json"
 """Beside the journal: the site as it was run, every default and option filled in, for replays."""
 
@@ -62,13 +64,14 @@ class DepotOptions:
 
     Attributes:
         speed: how much faster than the wall the loop's clock runs.
-        threaded: False does all disk work on the loop itself, for virtual time.
-        solver: makes the planner; None for a worker process with a deadline.
+        virtual: the loop's clock waits for nobody. Everything then happens in the loop's own thread, planning and disk
+            work included, and no broker is dialled: whoever runs the gateway hands messages to `mqtt.intake`.
+        draw_transaction_id: numbers of transactions; random ones unless a run is to be repeated exactly.
     """
 
     speed: float = 1.0
-    threaded: bool = True
-    solver: Callable[[str], PlanSolver] | None = None
+    virtual: bool = False
+    draw_transaction_id: Callable[[], int] = random_transaction_id
 
 
 class Depot:
@@ -102,7 +105,12 @@ class Depot:
             data.mkdir(parents=True, exist_ok=True)
             (data / EFFECTIVE_SITE).write_text(self.site.model_dump_json(indent=2), encoding="utf-8")
             self.store = await stack.enter_async_context(
-                Store(data / "journal.db", clock=self._clock, threaded=self.options.threaded)
+                Store(
+                    data / JOURNAL,
+                    clock=self._clock,
+                    threaded=not self.options.virtual,
+                    draw_id=self.options.draw_transaction_id,
+                )
             )
             self.sinks = await self._open_sinks(stack, data)
             self.telemetry = Telemetry(self.sinks, every_s=self._telemetry_every_s())
@@ -129,17 +137,18 @@ class Depot:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
-            tasks.create_task(self.lag.run(), name="loop lag")
             tasks.create_task(self._keep_house(), name="housekeeping")
-            if self.mqtt is not None:
-                tasks.create_task(self.mqtt.run(), name="mqtt")
+            if not self.options.virtual:
+                tasks.create_task(self.lag.run(), name="loop lag")
+                if self.mqtt is not None:
+                    tasks.create_task(self.mqtt.run(), name="mqtt")
 
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc
         return Twin(self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings)
 
     async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
-        history = HistorySink(data / "history.db", threaded=self.options.threaded)
+        history = HistorySink(data / "history.db", threaded=not self.options.virtual)
         self.history = await stack.enter_async_context(history)
         sinks: list[TelemetrySink] = [self.history]
         self.influx: InfluxSink | None = None
@@ -153,7 +162,7 @@ class Depot:
                 spool_dir=data / "spool",
                 quota_bytes=int(influx.spool_mb * 2**20),
                 speed=self.options.speed,
-                threaded=self.options.threaded,
+                threaded=not self.options.virtual,
             )
             self.influx = await stack.enter_async_context(InfluxSink(settings, clock=self._clock))
             sinks.append(self.influx)
@@ -164,8 +173,8 @@ class Depot:
 
     async def _open_solver(self, stack: AsyncExitStack) -> PlanSolver:
         control = self.site.control
-        if self.options.solver is not None:
-            return self.options.solver(control.planner)
+        if self.options.virtual:
+            return InlineSolver(control.planner)
         worker = PlannerProcess(control.planner, deadline_s=control.plan_deadline_s, scale=self.options.speed)
         solver = await stack.enter_async_context(worker)
         await solver.ready()

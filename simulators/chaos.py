@@ -189,6 +189,7 @@ class ChaosProxy:
         self._server: Server | None = None
         self._link_number: dict[str, int] = {}
         self._refused_until_s: dict[str, float] = {}
+        self._carried: dict[ServerConnection, ClientConnection] = {}
         self.counts = ChaosCounts()
 
     @property
@@ -218,6 +219,13 @@ class ChaosProxy:
             self._server.close()
             await self._server.wait_closed()
 
+    def cut_all(self) -> None:
+        """Cut every link at once without a close, as when the gateway's machine loses its power."""
+        for charger, gateway in self._carried.items():
+            self.counts.cut += 1
+            charger.transport.abort()
+            gateway.transport.abort()
+
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if asyncio.get_running_loop().time() < self._refused_until_s.get(request.path, 0.0):
             self.counts.refused += 1
@@ -236,7 +244,11 @@ class ChaosProxy:
             return
         self.counts.links += 1
         number = self._link_number[path] = self._link_number.get(path, 0) + 1
-        await self._carry(charger, gateway, path, f"{self._seed}:{path}:{number}")
+        self._carried[charger] = gateway
+        try:
+            await self._carry(charger, gateway, path, f"{self._seed}:{path}:{number}")
+        finally:
+            del self._carried[charger]
 
     async def _open_upstream(self, charger: ServerConnection, path: str) -> ClientConnection:
         headers = charger.request.headers if charger.request is not None else {}

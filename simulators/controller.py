@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from datetime import timedelta
 
 from simulators.configuration import MEASURANDS, Configuration
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 _UNKNOWN_TRANSACTION = -1
 """Transaction id in a StopTransaction whose start was never answered; the central system has to take it anyway."""
 
+_REMEMBERED = 1_000
+
 
 class Controller:
     """One charge point's behaviour.
@@ -34,6 +37,7 @@ class Controller:
     Attributes:
         rebooting: set while a reset is due; the owner of the link acts on it.
         hard_stop: reason of the reset that is due, Hard or Soft.
+        transactions: the latest that ran here, each with its connector's number.
     """
 
     def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
@@ -46,6 +50,7 @@ class Controller:
         self.outbox = Outbox()
         self.rebooting = asyncio.Event()
         self.hard_stop = ""
+        self.transactions: deque[tuple[int, LocalTransaction]] = deque(maxlen=_REMEMBERED)
         self._reported: dict[int, ConnectorStatus] = {}
         self._tags: dict[int, IdTag] = {}
         self._remote: dict[int, tuple[IdTag, Payload | None]] = {}
@@ -209,6 +214,7 @@ class Controller:
             return
         running = LocalTransaction(id_tag, self.station.own_s, round(outlet.register_kwh * 1000))
         outlet.transaction = running
+        self.transactions.append((number, running))
         outlet.finishing = False
         if profile is not None:
             parsed = parse_profile(number, profile, self.station.own_s)
@@ -246,9 +252,10 @@ class Controller:
         running = outlet.transaction
         if running is None:
             return
+        running.meter_stop_wh = round(outlet.register_kwh * 1000)
         payload = {
             "idTag": running.id_tag,
-            "meterStop": round(outlet.register_kwh * 1000),
+            "meterStop": running.meter_stop_wh,
             "timestamp": timestamp(self.station.own_time),
             "reason": reason,
         }
@@ -257,6 +264,7 @@ class Controller:
                 "StopTransaction",
                 lambda: {"transactionId": _UNKNOWN_TRANSACTION if running.id is None else running.id, **payload},
                 durable=True,
+                on_answer=lambda _: setattr(running, "stop_answered", True),
             )
         )
         outlet.transaction = None

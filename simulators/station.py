@@ -39,6 +39,8 @@ class LocalTransaction:
     Attributes:
         id: given by the central system; None until it answered.
         started_s: on the charge point's own UTC clock.
+        meter_stop_wh: None while it runs.
+        stop_answered: the central system has answered its StopTransaction.
     """
 
     id_tag: IdTag
@@ -46,6 +48,8 @@ class LocalTransaction:
     meter_start_wh: int
     id: int | None = None
     accepted: bool = True
+    meter_stop_wh: int | None = None
+    stop_answered: bool = False
 
 
 class Outlet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -85,6 +86,23 @@ def list_runs(path: Path | str) -> tuple[Run, ...]:
         except sqlite3.Error as error:
             raise StorageError(f"{path} is damaged: {error}") from error
     return tuple(Run(number, from_microseconds(started_us), events) for number, started_us, events in rows)
+
+
+def journal_digest(path: Path | str) -> str:
+    """SHA-256 over everything a journal holds, in order: equal for two runs in which the same things happened.
+
+    Raises:
+        StorageError: as `read_events`.
+    """
+    digest = hashlib.sha256()
+    with closing(_open(Path(path))) as connection:
+        try:
+            for table, key in (("events", "seq"), ("grants", "id"), ("transactions", "seq")):
+                for row in connection.execute(f"SELECT * FROM {table} ORDER BY {key}"):
+                    digest.update(repr(row).encode())
+        except sqlite3.Error as error:
+            raise StorageError(f"{path} is damaged: {error}") from error
+    return digest.hexdigest()
 
 
 def _decode(path: Path, seq: int, packed: int, body: bytes) -> Event:
