@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from twin_core.estimation import EstimationSettings, departure, kw_per_a, remaining_kwh, usable_current_a
+from twin_core.estimation import EstimationSettings, charging_time_h, kw_per_a, remaining_kwh, usable_current_a
 from twin_core.models.ids import ConnectorId
 from twin_core.models.plan import Plan
 from twin_core.models.quantities import MINIMUM_CURRENT_A
@@ -25,7 +25,7 @@ CAR_ROOM_A = 2.0
 NEGLIGIBLE_KW = 0.01
 
 LAST_H = 3 / 60
-"""Plans end so long before a departure; the last energy is wished within this time; less laxity is urgency."""
+"""The last energy is wished within this time, and less laxity than this is urgency."""
 
 LEAST_PRESENCE = 0.05
 """A step's energy is never squeezed into less than this part of the step."""
@@ -63,10 +63,10 @@ def _target(
 ) -> _Target:
     per_a = kw_per_a(session)
     usable_a = usable_current_a(session, view.spec, estimation)
-    stay_h = (departure(session, snapshot.now, estimation) - snapshot.now.utc).total_seconds() / 3600.0
+    time_h = charging_time_h(session, snapshot.now, estimation)
     left_kwh = remaining_kwh(session, estimation)
-    laxity_h = stay_h - left_kwh / (usable_a * per_a)
-    planned_kw = _planned_now(snapshot.plan, session, snapshot, stay_h)
+    laxity_h = time_h - left_kwh / (usable_a * per_a)
+    planned_kw = _planned_now(snapshot.plan, session, snapshot, time_h)
     wanted_a, reason = planned_kw / per_a, "plan"
     if planned_kw > NEGLIGIBLE_KW:
         soon_a = usable_a if laxity_h < LAST_H else min(usable_a, left_kwh / LAST_H / per_a)
@@ -80,12 +80,12 @@ def _target(
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)
 
 
-def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, stay_h: float) -> float:
-    """Planned power now; in the step of its departure, the step's mean is spread over the part it is here."""
+def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, time_h: float) -> float:
+    """Planned power now; in the step of its departure, the step's mean is spread over the part that is left."""
     mean_kw = None if plan is None else plan.power_at(session.id, snapshot.now.utc)
     if plan is None or mean_kw is None:
         return 0.0
     since_start_h = (snapshot.now.utc - plan.horizon.start).total_seconds() / 3600.0
     step_begins_h = since_start_h - since_start_h % plan.horizon.step_h
-    present = (since_start_h + stay_h - LAST_H - step_begins_h) / plan.horizon.step_h
+    present = (since_start_h + time_h - step_begins_h) / plan.horizon.step_h
     return mean_kw / min(1.0, max(LEAST_PRESENCE, present))

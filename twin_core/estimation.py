@@ -26,6 +26,8 @@ class EstimationSettings:
         base_reserve_a: current by which it may rise between two samples.
         assumed_energy_kwh: what a session is thought to want still when nobody said.
         assumed_stay_h: how long it stays when nobody said; never ends before an hour from now.
+        finish_early_min: count on being done this long before a departure, to make up for ramps and pauses ...
+        finish_early_part: ... but on no more than this part of the stay that is left.
         charging_efficiency: energy into the battery per energy through the meter.
     """
 
@@ -34,6 +36,8 @@ class EstimationSettings:
     base_reserve_a: float = 2.0
     assumed_energy_kwh: float = 30.0
     assumed_stay_h: float = 8.0
+    finish_early_min: float = 3.0
+    finish_early_part: float = 0.1
     charging_efficiency: float = 0.92
 
 
@@ -118,6 +122,12 @@ def departure(session: Session, now: Instant, settings: EstimationSettings) -> d
         return max(session.request.departure, now.utc + timedelta(minutes=5))
     assumed = session.started_at + timedelta(hours=settings.assumed_stay_h)
     return max(assumed, now.utc + timedelta(hours=1))
+
+
+def charging_time_h(session: Session, now: Instant, settings: EstimationSettings) -> float:
+    """Hours that are left to charge in: until the departure, less what is kept in hand."""
+    stay_h = (departure(session, now, settings) - now.utc).total_seconds() / 3600.0
+    return stay_h - min(settings.finish_early_min / 60.0, settings.finish_early_part * stay_h)
 
 
 def kw_per_a(session: Session) -> float:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from twin_core.estimation import EstimationSettings, departure, kw_per_a, remaining_kwh, usable_current_a
+from twin_core.estimation import EstimationSettings, charging_time_h, kw_per_a, remaining_kwh, usable_current_a
 from twin_core.forecasting.step_price import step_prices
 from twin_core.models.ids import ConnectorId, NodeId
 from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
@@ -27,8 +27,6 @@ class PlanningSettings:
     Attributes:
         step_min: length of a step.
         horizon_h: planned ahead at most; shorter when every session ends before.
-        finish_early_min: plan to be done this long before a departure, to make up for ramps and pauses on the way ...
-        finish_early_part: ... but no more than this part of the stay that is left.
         reserve_a: current per phase left unplanned where a base load moves, so that its noise cuts nobody off.
         shortfall_factor: price of a kWh not delivered, as a multiple of the dearest kWh in the horizon.
         shortfall_floor_eur_per_kwh: and at least this.
@@ -37,8 +35,6 @@ class PlanningSettings:
 
     step_min: float = 5.0
     horizon_h: float = 8.0
-    finish_early_min: float = 3.0
-    finish_early_part: float = 0.1
     reserve_a: float = 3.0
     shortfall_factor: float = 5.0
     shortfall_floor_eur_per_kwh: float = 1.0
@@ -84,13 +80,12 @@ def _need(
         return None
     per_a = kw_per_a(session)
     usable_a = max(usable_current_a(session, view.spec, estimation), MINIMUM_CURRENT_A)
-    stay_h = (departure(session, snapshot.now, estimation) - snapshot.now.utc).total_seconds() / 3600.0
     return SessionNeed(
         session_id=session.id,
         connector_id=view.spec.id,
         energy_kwh=energy,
         arrival_h=0.0,
-        departure_h=stay_h - min(settings.finish_early_min / 60.0, settings.finish_early_part * stay_h),
+        departure_h=charging_time_h(session, snapshot.now, estimation),
         max_kw=usable_a * per_a,
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,

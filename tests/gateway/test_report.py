@@ -110,7 +110,7 @@ def test_a_depot_that_did_its_job_has_no_shortcoming() -> None:
     ("changes", "words"),
     [
         ({"envelope__violations": 1}, "exceeded 1 times"),
-        ({"truth__completed": 2}, "1 of 3 sessions"),
+        ({"truth__completed": 2}, "1 of 3 cars"),
         ({"truth__unserved_kwh": 1.0}, "1.0 of 30.0 kWh"),
         ({"telemetry__points_lost": 1}, "telemetry"),
         ({"plans__count": 0}, "no plan"),
