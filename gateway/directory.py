@@ -48,6 +48,11 @@ class SiteDirectory:
             found = self._adopt_password
         return None if found is None else found.get_secret_value()
 
+    @property
+    def asks_passwords(self) -> bool:
+        """Whether any charge point has to show one; then nobody is told which identities exist."""
+        return bool(self._passwords) or self._adopt_password is not None
+
     def authorise(self, id_tag: IdTag) -> bool:
         """Whether a tag may charge: any tag, unless the site lists them."""
         return self._tags is None or id_tag in self._tags

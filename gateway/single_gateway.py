@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from twin_core.errors import ConfigurationError
 
@@ -16,10 +17,9 @@ def only_gateway(data_dir: Path) -> Iterator[None]:
     """Hold a depot's data folder for this process; released with the process, however it ends.
 
     Raises:
-        ConfigurationError: another process holds it.
+        ConfigurationError: another process holds it, or it is no folder that can be written to.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "gateway.lock").open("a+") as lock:
+    with _lock_file(data_dir) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -33,3 +33,13 @@ def only_gateway(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "gateway.lock").open("a+")
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir: {data_dir} cannot be used ({error.strerror}): name a folder that this user may write to"
+        ) from error

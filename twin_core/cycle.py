@@ -7,8 +7,8 @@ run replayable and a fork of the live twin possible.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from twin_core.dispatch import wishes
@@ -23,7 +23,7 @@ from twin_core.models.site import SiteTree
 from twin_core.models.tariff import Tariff, flat_tariff
 from twin_core.problem import PlanningSettings, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
-from twin_core.safety.monitor import Alarm, ObedienceMonitor, ObedienceThresholds, Verification
+from twin_core.safety.monitor import Alarm, Distrusted, ObedienceMonitor, ObedienceThresholds, Verification
 from twin_core.snapshot import Snapshot, take_snapshot
 from twin_core.state import TwinState, apply, expired_limits
 
@@ -139,6 +139,7 @@ class Twin:
         verifications = self.monitor.review(now)
         for verification in verifications:
             self._learn(verification)
+        verifications += tuple(self._revised())
         snapshot = self.snapshot(now)
         asked = wishes(snapshot, self._car_limits_a, self.settings.estimation)
         base = bounds({node_id: node.base for node_id, node in snapshot.nodes.items()})
@@ -163,6 +164,17 @@ class Twin:
             self._car_limits_a[verification.connector_id] = verification.measured_a
         elif verification.verdict is Verdict.OBEYED:
             self._car_limits_a.pop(verification.connector_id, None)
+
+    def _revised(self) -> Iterator[Verification]:
+        """Grants that were obeyed at first and then no more: the later word counts."""
+        for alarm in self.monitor.alarms:
+            known = self._verdicts.get(alarm.connector_id)
+            if known is None or known.verdict is Verdict.NOT_OBEYED or not isinstance(alarm, Distrusted):
+                continue
+            self._counts.verdicts[known.verdict] -= 1
+            revised = replace(known, verdict=Verdict.NOT_OBEYED, measured_a=alarm.measured_a, at=alarm.at)
+            self._learn(revised)
+            yield revised
 
     def _newly_ended(self) -> tuple[Session, ...]:
         total = self.state.totals.sessions_completed

@@ -87,6 +87,7 @@ class Runtime:
         self._replan = asyncio.Event()
         self._last_sent_a: dict[ConnectorId, float] = {}
         self._storage_failing = False
+        self._shedding = False
         # Grants must reach the wire in the order they were decided, though each tick waits for the disk.
         self._one_tick = asyncio.Lock()
 
@@ -146,6 +147,9 @@ class Runtime:
             self._replan.set()
         self._journal.record(ev.Ticked(at=now))
         report = self.twin.tick(now)
+        if report.alarms or (self._shedding and not report.decision.shedding):
+            self._replan.set()  # room was lost or came free that the plan in force knows nothing of
+        self._shedding = report.decision.shedding
         if report.decision.grants:
             await self._send(report.decision.grants)
         for verification in report.verifications:

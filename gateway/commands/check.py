@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         except ConfigurationError as error:
             faults.append(str(error))
     for fault in faults:
-        console.print(f"[bold red]fault[/] {fault}", highlight=False)
+        console.print(f"[bold red]fault[/] {escape(fault)}", highlight=False)
     if not faults:
         console.print(f"[green]no faults[/]: {len(tree.chargers)} chargers, {len(tree.connector_by_id)} connectors")
     return 1 if faults else 0
@@ -65,7 +66,7 @@ def _tree(tree: SiteTree) -> Tree:
             wiring = "-".join(phase.name for phase in connector.phases)
             known = "" if connector.rotation_known else " (rotation unknown: counts on every phase)"
             ratings = f"max {connector.hardware_max_a:g} A, fallback {connector.fallback_a:g} A"
-            branches[NodeId(charger.id)].add(f"{connector.id}  {ratings}, {wiring}{known}")
+            branches[NodeId(charger.id)].add(escape(f"{connector.id}  {ratings}, {wiring}{known}"))
     return root
 
 
@@ -76,7 +77,9 @@ def _node_label(node: Node) -> str:
         f"base load ≤ {node.base_load_worst_a:g} A" if node.base_load_worst_a else "",
         "metered" if node.metered else "",
     ]
-    return f"[bold]{node.id}[/] {node.kind}  {', '.join(text for text in limits if text) or 'no limit of its own'}"
+    return (
+        f"[bold]{escape(node.id)}[/] {node.kind}  {', '.join(text for text in limits if text) or 'no limit of its own'}"
+    )
 
 
 def _settings(site: SiteFile) -> Table:
@@ -86,7 +89,7 @@ def _settings(site: SiteFile) -> Table:
     table.add_row("name, time zone", f"{site.name}, {site.timezone}")
     table.add_row("unknown charge points", "adopted on conservative defaults" if site.adopt_unknown else "refused")
     for name, value in site.control:
-        table.add_row(f"control.{name}", str(value))
+        table.add_row(f"control.{name}", escape(str(value)))
     table.add_row("control cycle", f"every {rhythms.tick_s:g} s, plans every {rhythms.plan_every_s:g} s")
     table.add_row("OCPP", f"ws://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
     mqtt = site.mqtt

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.clock import new_loop
 from gateway.demo import DemoOptions, DemoResult, run_demo
@@ -112,6 +113,6 @@ def _print(result: DemoResult) -> None:
         f"plans: {report['plans']['count']}, {report['plans']['fallbacks']} by rule, p99 {report['plans']['p99_ms']} ms"
     )
     for shortcoming in result.shortcomings:
-        console.print(f"[bold red]not done[/] {shortcoming}")
+        console.print(f"[bold red]not done[/] {escape(shortcoming)}")
     if not result.shortcomings:
         console.print("[green]the depot did its job[/]")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.virtual import DayResult, Kill, VirtualRun, Weather, run_virtual
+from gateway.virtual import DayResult, VirtualRun, Weather, run_virtual
 from simulators.chaos import ChaosFaults, DirectionFaults
 from simulators.memory_broker import BrokerFaults
 from tests.quick_loop import QuickVirtualLoop

@@ -36,7 +36,7 @@ class Seen:
     strangers: list[str] = field(default_factory=list)
 
     async def texts(self, selector: str) -> list[str]:
-        return await self.page.locator(selector).all_inner_texts()
+        return await self.page.locator(selector).all_text_contents()
 
     async def drawn(self) -> None:
         """Wait until the page shows what was published last."""

@@ -86,14 +86,19 @@ def test_a_limit() -> None:
     assert decode_limit(b'{"node":"grid","limit_kw":0}', NOW).limit_kw == 0.0
 
 
+def test_naming_no_limit_lifts_it() -> None:
+    lifted = decode_limit(b'{"node":"grid"}', NOW)
+    assert (lifted.limit_a, lifted.limit_kw, lifted.until) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("payload", "cause"),
     [
-        (b'{"node":"grid"}', "no_limit"),
         (b'{"limit_a":63}', "malformed"),
         (b'{"node":"grid","limit_a":-1}', "malformed"),
         (b'{"node":"grid","limit_a":NaN}', "malformed"),
-        (b'{"node":"grid","limit_a":null}', "no_limit"),
+        (b'{"node":"grid","limit_a":63,"until":"2001-01-01T00:00:00Z"}', "already_ended"),
+        (b'{"node":"grid","limit_a":63,"until":"2099-01-01T00:00:00"}', "malformed"),
         (b'{"node":"grid","limit_a":true}', "malformed"),
     ],
 )

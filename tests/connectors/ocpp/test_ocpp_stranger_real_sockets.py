@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.connectors.ocpp.peer import charger_spec, depot, grant, until, wall_clock
+from tests.peers.strict_library import STRANGER, strict_library
 from tests.services import require_program
 from twin_core.models import events as e
 from twin_core.models.grant import GrantOutcome
 
-ROOT = Path(__file__).parents[3]
-LIBRARY = "ocpp-rpc@2.2.1"
-
-
-@pytest.fixture(scope="module")
-def modules() -> Path:
-    """Where the stranger's library lies; installed once into a folder of builds."""
-    folder = ROOT / "build" / "peers"
-    if (folder / "node_modules" / "ocpp-rpc").is_dir():
-        return folder
-    npm = require_program("npm")
-    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), LIBRARY]
-    folder.mkdir(parents=True, exist_ok=True)
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    if installed.returncode:
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(f"npm could not install {LIBRARY}: {installed.stderr[-400:]}")
-        pytest.skip(f"npm could not install {LIBRARY}")
-    return folder
-
 
 @pytest.mark.services
-async def test_a_strict_stranger_finds_no_fault_and_follows_its_grants(modules: Path) -> None:
-    node = require_program("node")
+async def test_a_strict_stranger_finds_no_fault_and_follows_its_grants() -> None:
+    node, modules = require_program("node"), strict_library()
     clock = wall_clock()
     async with depot(charger_spec("STRANGER", fallback_a=6.0), clock=clock) as d:
         url = f"ws://127.0.0.1:{d.system.port}/ocpp"
         arguments = ["--url", url, "--id", "STRANGER", "--seconds", "5", "--interval", "0.5", "--modules", str(modules)]
-        script = str(ROOT / "tests" / "peers" / "stranger.mjs")
-        process = await asyncio.create_subprocess_exec(node, script, *arguments, stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(node, str(STRANGER), *arguments, stdout=asyncio.subprocess.PIPE)
         await until(lambda: d.sink.of(e.TransactionStarted) and d.sink.of(e.ChargerCommissioned), 20)
         for seq, limit_a in enumerate((13.7, 9.1, 0.0), start=1):
             d.system.offer(grant(limit_a, seq=seq, name="STRANGER", clock=clock))

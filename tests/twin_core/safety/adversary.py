@@ -36,6 +36,7 @@ PARAMETERS = EnvelopeParameters(lease_s=60.0, ramp_s=5.0, skew_s=2.0, guard_s=1.
 KW_PER_A = 0.253
 HARDWARE_A = 32.0
 SLACK = 1e-3
+AMPLE = 10_000.0
 
 GRID, FEEDER = NodeId("grid"), NodeId("feeder")
 L1, L2, L3 = Phase.L1, Phase.L2, Phase.L3
@@ -77,11 +78,14 @@ def build_site(setting: Setting) -> SiteTree:
     chargers = tuple(ChargerSpec(name, specs) for name, specs in connectors(setting).items())
     silent_a = 5 * setting.fallback_a + (HARDWARE_A if setting.unconfirmed else 0.0)
     grid_kw = None if setting.grid_kw is None else max(setting.grid_kw, 3 * KW_PER_A * silent_a)
-    grid = Node(GRID, NodeKind.GRID, limit_a=max(setting.grid_a, silent_a), limit_kw=grid_kw)
-    feeder = Node(FEEDER, NodeKind.FEEDER, GRID, limit_a=max(setting.feeder_a, silent_a))
+    grid = Node(GRID, NodeKind.GRID, limit_a=AMPLE, limit_kw=None if grid_kw is None else AMPLE)
+    feeder = Node(FEEDER, NodeKind.FEEDER, GRID, limit_a=AMPLE)
     parents = {"turned": FEEDER, "single": FEEDER, "unknown": GRID, "duo": GRID}
     nodes = (Node(NodeId(c.id), NodeKind.CHARGER, parents[c.id], limit_a=HARDWARE_A) for c in chargers)
-    return SiteTree("adversary", (grid, feeder, *nodes), chargers)
+    site = SiteTree("adversary", (grid, feeder, *nodes), chargers)
+    # Imposed, so that a shock may also raise them.
+    site = site.with_limit(GRID, max(setting.grid_a, silent_a), grid_kw)
+    return site.with_limit(FEEDER, max(setting.feeder_a, silent_a), None)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 import pytest
 
@@ -18,10 +17,8 @@ SEED_OF_THE_HUNT = 5
 
 @pytest.mark.timeout(110)
 def test_real_draws_keep_every_limit_whatever_the_adversary_does() -> None:
-    """New games every time; ENVELOPE_SEED=n plays the games of a seed again."""
-    seed = int(os.environ.get("ENVELOPE_SEED") or secrets.randbits(32))
-    print(f"ENVELOPE_SEED={seed}")  # shown by pytest when the test fails
-    play(GAMES, seed=seed)
+    """The same games every time; ENVELOPE_SEED=n plays those of another seed, for a hunt."""
+    play(GAMES, seed=int(os.environ.get("ENVELOPE_SEED", "1")))
 
 
 @pytest.mark.parametrize("name", MUTANTS)
