@@ -29,8 +29,6 @@ from simulators.memory_broker import BrokerCounts, BrokerFaults, MemoryBroker
 from simulators.watch import LimitWatch
 
 PROXY_PORT = 9001
-SETTLE_S = 300.0
-"""After the last car left, for what was to be repeated to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class VirtualRun:
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """What a day came to. Two runs of one seed give equal results.
+    """What a day came to. Two runs of one seed give the same trace and the same outcomes.
 
     Attributes:
         watch: the oracle, with its samples, violations and margins.
@@ -172,7 +170,7 @@ class _Day:
         watching = [asyncio.create_task(self._watch.run(), name="limit watch")]
         if self._run.stop_at_breach:
             watching.append(asyncio.create_task(self._first_breach(), name="first breach"))
-        day = asyncio.create_task(self._whole_day(), name="simulation")
+        day = asyncio.create_task(self._simulation.run(), name="simulation")
         try:
             done, _ = await asyncio.wait({day, *watching}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -182,11 +180,8 @@ class _Day:
                 task.cancel()
             await asyncio.gather(day, *watching, return_exceptions=True)
 
-    async def _whole_day(self) -> None:
-        await self._simulation.run()
-
     async def _first_breach(self) -> None:
-        while not self._watch.violations:
+        while not self._watch.violations:  # noqa: ASYNC110 -- a look a second is all the watch itself takes
             await asyncio.sleep(1.0)
 
     async def _gateway_lives(self, outside: asyncio.Task[None]) -> tuple[dict[str, Any], Path]:

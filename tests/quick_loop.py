@@ -11,6 +11,7 @@ import async_solipsism
 from async_solipsism.exceptions import SleepForeverError
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_LISTENING = object()
 _FOR_EVER_S = asyncio.base_events.MAXIMUM_SELECT_TIMEOUT
 
 
@@ -26,7 +27,14 @@ def _select(selector: Any, registered: dict[Any, selectors.SelectorKey], timeout
     ready = []
     for key in registered.values():
         watched, socket = key.events, key.fd.socket
-        events = _READ if watched & _READ and socket.read_ready() else 0
+        events = 0
+        if watched & _READ:
+            arrived = getattr(socket, "_read_queue", _LISTENING)
+            # A socket without a word waiting, as nearly all of them are nearly always, is passed over at once.
+            if arrived is _LISTENING or arrived is None:
+                events = _READ if socket.read_ready() else 0
+            elif arrived._buffer or arrived._eof:
+                events = _READ
         if watched & _WRITE and socket.write_ready():
             events |= _WRITE
         if events:
