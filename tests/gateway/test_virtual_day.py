@@ -20,6 +20,8 @@ from twin_core.models.events import GatewayRestarted
 from twin_core.models.ids import ConnectorId
 from twin_core.safety.parameters import EnvelopeParameters
 
+pytestmark = pytest.mark.timeout(400)  # a true day takes most of a minute of the wall, more on a busy machine
+
 SITE = str(Path(__file__).with_name("virtual_day.toml"))
 BAD = DirectionFaults(loss=0.02, delay_mean_s=0.3, delay_max_s=12.0, duplicate=0.02, reorder=0.02)
 STORM = Weather(
