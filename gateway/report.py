@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.loop_lag import LoopLag, percentile
 from twin_core.cycle import CycleReport
+from twin_core.models.ids import NodeId
+from twin_core.models.site import Node
 from twin_core.runtime import Runtime
+
+COMPLIANCE_S = 30.0
+"""Time in which the chargers follow a limit that was lowered from outside."""
 
 
 @dataclass(slots=True)
@@ -26,6 +31,7 @@ class EnvelopeWatch:
     min_reserved_margin_a: float | None = None
     shedding_ticks: int = 0
     ticks: int = 0
+    _eased: dict[NodeId, _Eased] = field(default_factory=dict)
 
     def on_cycle(self, report: CycleReport) -> None:
         """Take one tick into account."""
@@ -35,11 +41,28 @@ class EnvelopeWatch:
             if margin.margin_a is not None and not report.decision.shedding:
                 self.min_reserved_margin_a = _least(self.min_reserved_margin_a, margin.margin_a)
         for view in report.snapshot.nodes.values():
-            limit_a = view.node.limit_a
+            limit_a = self._tolerated_a(view.node, report.snapshot.now.monotonic_s)
             if view.metered_a is None or limit_a is None:
                 continue
             self.violations += max(view.metered_a) > limit_a
             self.min_margin_kw = _least(self.min_margin_kw, (limit_a - max(view.metered_a)) * 3 * 0.23)
+
+    def _tolerated_a(self, node: Node, now_s: float) -> float | None:
+        """The limit in force; for a moment after it was lowered still the old one, while everybody comes down."""
+        eased = self._eased.setdefault(node.id, _Eased(node.limit_a))
+        if node.limit_a is None or eased.limit_a is None or node.limit_a >= eased.limit_a:
+            eased.limit_a, eased.since_s = node.limit_a, None
+        elif eased.since_s is None:
+            eased.since_s = now_s
+        elif now_s - eased.since_s > COMPLIANCE_S:
+            eased.limit_a, eased.since_s = node.limit_a, None
+        return eased.limit_a
+
+
+@dataclass(slots=True)
+class _Eased:
+    limit_a: float | None
+    since_s: float | None = None
 
 
 def _least(known: float | None, value: float) -> float:

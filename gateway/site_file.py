@@ -159,7 +159,7 @@ class ControlTable(_Table):
     horizon_h: Positive = 8.0
     tick_s: Positive = 2.0
     lease_s: Positive = 120.0
-    ramp_s: Positive = 5.0
+    ramp_s: Annotated[float, Field(gt=0, le=25, allow_inf_nan=False)] = 5.0
     margin_a: NotNegative = 0.0
     sample_interval_s: WholeSeconds = 5.0
     assumed_energy_kwh: Positive = 30.0

@@ -37,7 +37,8 @@ _BOUND_BY_POWER = re.compile(r"(?P<node>.+) kW")
 _BOUND_BY_RULE = {
     "hardware": "this is all the connector can give",
     "minimum 6 A": "too little room for the 6 A a car needs at least",
-    "not verified": "waits until its last limit is seen obeyed",
+    "not verified": "its fallback was not confirmed, or it did not obey: counted at its maximum",
+    "restart": "waits a moment after the gateway restarted",
 }
 
 

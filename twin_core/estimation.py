@@ -117,9 +117,10 @@ def remaining_kwh(session: Session, settings: EstimationSettings) -> float:
 
 
 def departure(session: Session, now: Instant, settings: EstimationSettings) -> datetime:
-    """When a session ends, as announced or assumed; at least a little ahead while the vehicle is still here."""
-    if session.request.departure is not None:
-        return max(session.request.departure, now.utc + timedelta(minutes=5))
+    """When a session ends: as announced, or assumed; a vehicle that is still here afterwards stays a little longer."""
+    announced = session.request.departure
+    if announced is not None:
+        return announced if announced > now.utc else now.utc + timedelta(minutes=5)
     assumed = session.started_at + timedelta(hours=settings.assumed_stay_h)
     return max(assumed, now.utc + timedelta(hours=1))
 

@@ -13,8 +13,8 @@ from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.ports import TransactionStart, TransactionStop
 
-SETTLE_S = 15.0
-"""A superseded grant counts this long after the answer that ended it: vehicle ramp 5 s, clock skew, ticks, a margin."""
+SETTLE_S = 30.0
+"""A superseded grant counts this long after its end was told: the longest ramp a site may state, skew, a guard."""
 
 _DRAWS = 100
 

@@ -26,7 +26,7 @@ def alarm_ids(made: object) -> list[str]:
         ("bay 3 east L2", "bay 3 east has no more room on L2"),
         ("hardware", "this is all the connector can give"),
         ("minimum 6 A", "too little room for the 6 A a car needs at least"),
-        ("not verified", "waits until its last limit is seen obeyed"),
+        ("not verified", "its fallback was not confirmed, or it did not obey: counted at its maximum"),
         ("something new", "limited by something new"),
     ],
 )

@@ -62,8 +62,8 @@ def test_a_car_limit_never_raises_what_is_planned() -> None:
 def test_in_the_step_of_its_departure_the_mean_is_spread_over_the_part_the_car_is_here() -> None:
     half_a_step_h = 2.5 / 60
     snapshot = seen(*one_car(6.9, stay_h=half_a_step_h + 1.0), at=3600.0)
-    # A departure is at least five minutes away, and a tenth of what is left is kept in hand.
-    assert wished(snapshot)[A].limit_a == pytest.approx(10.0 / 0.9)
+    # Half of the step is left, less the tenth of it that is kept in hand.
+    assert wished(snapshot)[A].limit_a == pytest.approx(10.0 / 0.45)
     later = seen(*ready("A"), *plugged_in("A", stay_h=7.5 / 60), plan_of({"A": [6.9, 6.9]}, at=0.0), at=150.0)
     assert wished(later)[A].limit_a == pytest.approx(10.0)
     last = seen(*ready("A"), *plugged_in("A", stay_h=7.5 / 60), plan_of({"A": [6.9] * 4}, at=0.0), at=301.0)

@@ -48,7 +48,6 @@ class Share:
             spare: what is left of each row that not everybody fits into together; changed in place.
             members: for each connector, its rows and weights.
             name: a row in words.
-                name: a row in words.
         """
         for index in order:
             begin_a = start_a[index]

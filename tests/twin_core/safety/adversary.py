@@ -302,7 +302,9 @@ class Depot:
         if garbled:
             self.advance(PARAMETERS.release_s)
             self.greed(index)
-        ends = [moment + lag_s for moment in self.true[connector_id].expiries() if self.now_s < moment + lag_s < math.inf]
+        ends = [
+            moment + lag_s for moment in self.true[connector_id].expiries() if self.now_s < moment + lag_s < math.inf
+        ]
         if ends:
             self.advance(max(ends) - self.now_s)
         self.greed(index)
