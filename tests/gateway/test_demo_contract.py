@@ -153,7 +153,8 @@ async def test_strangers_join_a_real_time_demo_and_none_of_them_stops_it(tmp_pat
     node, modules = require_program("node"), strict_library()
     port, report = free_port(), tmp_path / "report.json"
     options = {"ocpp_port": port, "mqtt_port": 0, "panel_port": 0, "planner": "edf"}
-    async with demo(report, speed=1, minutes=0.02, **options) as process:
+    # Long enough for the simulated chargers to have their fallbacks read back: until then they count in full.
+    async with demo(report, speed=1, minutes=0.15, **options) as process:
         await until_open(port)
         arguments = [
             "--url",
