@@ -95,8 +95,6 @@ async def test_a_short_run_ends_by_itself_with_every_promised_number(tmp_path: P
 async def test_wrong_options_are_refused_in_one_line(tmp_path: Path) -> None:
     for options, words in (
         ({"minutes": -1}, b"not above 0"),
-        ({"ocpp_port": 70000}, b"no TCP port"),
-        ({"scenario": "nowhere"}, b"nowhere"),
         ({"planner": "best"}, b"not known"),
     ):
         async with demo(tmp_path / "r.json", **{"ocpp_port": 0, "mqtt_port": 0, "panel_port": 0, **options}) as process:
@@ -155,7 +153,8 @@ async def test_strangers_join_a_real_time_demo_and_none_of_them_stops_it(tmp_pat
     node, modules = require_program("node"), strict_library()
     port, report = free_port(), tmp_path / "report.json"
     options = {"ocpp_port": port, "mqtt_port": 0, "panel_port": 0, "planner": "edf"}
-    async with demo(report, speed=1, minutes=0.1, **options) as process:
+    # Long enough for the simulated chargers to have their fallbacks read back: until then they count in full.
+    async with demo(report, speed=1, minutes=0.15, **options) as process:
         await until_open(port)
         arguments = [
             "--url",

@@ -43,6 +43,7 @@ def test_an_exception_s_own_words_cannot_forge_a_line_either() -> None:
     lines = TextFormatter().format(record(error=ValueError(FORGED), charger=FORGED)).splitlines()
     assert len(lines) > 1
     assert all(line.startswith(TRACE_MARGIN) for line in lines[1:])
+    assert "\x1b" not in TextFormatter().format(record(error=ValueError("\x1b[2J")))
     assert len(JsonFormatter().format(record(error=ValueError(FORGED))).splitlines()) == 1
 
 

@@ -60,15 +60,12 @@ def test_a_car_limit_never_raises_what_is_planned() -> None:
 
 
 def test_in_the_step_of_its_departure_the_mean_is_spread_over_the_part_the_car_is_here() -> None:
-    half_a_step_h = 2.5 / 60
-    snapshot = seen(*one_car(6.9, stay_h=half_a_step_h + 1.0), at=3600.0)
-    # Half of the step is left, less the tenth of it that is kept in hand.
-    assert wished(snapshot)[A].limit_a == pytest.approx(10.0 / 0.45)
-    later = seen(*ready("A"), *plugged_in("A", stay_h=7.5 / 60), plan_of({"A": [6.9, 6.9]}, at=0.0), at=150.0)
-    assert wished(later)[A].limit_a == pytest.approx(10.0)
-    last = seen(*ready("A"), *plugged_in("A", stay_h=7.5 / 60), plan_of({"A": [6.9] * 4}, at=0.0), at=301.0)
-    # 2.5 minutes into ... the step that begins at 5 min: the stay is held open five minutes, so nothing is squeezed.
-    assert wished(last)[A].limit_a >= 10.0
+    quarter_h, mean_kw = 0.25, 5 * KW_PER_A
+    car = [*ready("A"), *plugged_in("A", stay_h=quarter_h / 2), plan_of({"A": [mean_kw]}, step_h=quarter_h)]
+    # Half of the step, less the tenth of the stay that is kept in hand.
+    assert wished(seen(*car))[A].limit_a == pytest.approx(10.0 / 0.9)
+    staying = [*ready("A"), *plugged_in("A", stay_h=2.0), plan_of({"A": [10 * KW_PER_A]}, step_h=quarter_h)]
+    assert wished(seen(*staying))[A].limit_a == pytest.approx(10.0)
 
 
 def test_who_is_not_in_the_plan_or_beyond_its_horizon_is_wished_nothing() -> None:

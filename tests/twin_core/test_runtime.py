@@ -146,18 +146,29 @@ async def test_every_grant_is_durable_before_it_is_offered(charging: World) -> N
             assert (of.connector_id, of.seq) in durable
 
 
-async def test_grants_reach_the_chargers_in_the_order_they_were_made_however_slow_the_disk() -> None:
-    async with running(World(disk_s=7.0)) as world:
-        await asyncio.sleep(20)
-        world.put(*plugged_in("A"), *plugged_in("B"))
-        for wanted_a in (8.0, 16.0, 7.0, 20.0):
-            world.wanted_a = wanted_a
-            world.put(ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=None, limit_kw=None))
-            await asyncio.sleep(15)
-    for name in ("A", "B"):
-        numbers = [grant.seq for grant in world.offered() if grant.connector_id == connector_id(name)]
-        assert len(numbers) >= 4
-        assert numbers == sorted(numbers)
+async def test_grants_reach_the_chargers_in_the_order_they_were_made_however_slow_the_disk(charging: World) -> None:
+    for wanted_a in (16.0, 8.0, 20.0, 7.0):
+        charging.wanted_a, charging.disk_s = wanted_a, 9.0
+        charging.put(ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=None, limit_kw=None))
+        await asyncio.sleep(0.2)
+        charging.disk_s = 0.01
+        charging.put(*plugged_in("B"), unplugged("B", 0.0))
+        charging.put(ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=6.0, limit_kw=None))
+        await asyncio.sleep(15)
+    numbers = [grant.seq for grant in charging.offered() if grant.connector_id == A]
+    assert len(numbers) >= 6
+    assert numbers == sorted(numbers)
+
+
+async def test_room_that_comes_free_is_planned_for_at_once() -> None:
+    async with running(World()) as world:
+        world.put(*plugged_in("A"))
+        await asyncio.sleep(40)
+    shed = [report.decision.shedding for report in world.reports]
+    assert shed[0]
+    freed_s = world.reports[shed.index(False)].snapshot.now.monotonic_s
+    assert freed_s > 5.0
+    assert any(freed_s <= when <= freed_s + 2.0 for when in world.times("solve"))
 
 
 async def test_while_the_disk_refuses_nothing_rises_but_decreases_go_out(charging: World) -> None:
