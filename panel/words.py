@@ -19,6 +19,9 @@ from twin_core.snapshot import ConnectorView
 NEAR_A = 0.5
 """Currents this close are the same to an operator."""
 
+NEAR_KWH = 0.05
+"""Energies this close are the same to a driver."""
+
 _STATES = {
     ConnectorStatus.AVAILABLE: ConnectorState.FREE,
     ConnectorStatus.PREPARING: ConnectorState.PLUGGED_IN,
@@ -67,7 +70,7 @@ def why_limited(
     if allotted is None:
         return "waits for its first limit"
     served = connector.session.request.energy_kwh
-    if served is not None and connector.session.energy_kwh >= served:
+    if served is not None and connector.session.energy_kwh >= served - NEAR_KWH:
         return "has what it asked for"
     if verified is not None and verified.verdict is Verdict.LIMITED_BY_CAR:
         return _car_limit(connector)
