@@ -35,9 +35,8 @@ SHORT_KWH = 0.15
 STALL_WALL_S = 0.1
 """Time on the wall by which one process, busy with both sides of the wire, may be late."""
 
-SETTLE_S = 5.0
-SETTLE_WALL_S = 0.5
-"""After the last car left, for the last messages to arrive: on the loop's clock and on the wall."""
+SETTLE_S = 30.0
+"""After the last car left, for the last messages to arrive and for strangers to finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ async def _run_together(depot: Depot, publisher: MqttLink, simulation: DepotSimu
         asyncio.create_task(publisher.run(), name="simulated publisher"),
         asyncio.create_task(watch.run(), name="limit watch"),
     ]
-    day = asyncio.create_task(_whole_day(simulation, depot.options.speed), name="simulation")
+    day = asyncio.create_task(_whole_day(simulation), name="simulation")
     try:
         done, _ = await asyncio.wait({day, *background}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -158,9 +157,9 @@ async def _publish(link: MqttLink, topic: str, payload: bytes, retain: bool) -> 
         raise OSError(f"the broker did not take {topic} in time")
 
 
-async def _whole_day(simulation: DepotSimulation, speed: float) -> None:
+async def _whole_day(simulation: DepotSimulation) -> None:
     await simulation.run()
-    await asyncio.sleep(max(SETTLE_S, SETTLE_WALL_S * speed))
+    await asyncio.sleep(SETTLE_S)
 
 
 async def _result(

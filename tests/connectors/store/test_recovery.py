@@ -126,13 +126,13 @@ async def test_an_accepted_grant_ends_the_older_ones_once_the_vehicle_had_time_t
 
 async def test_after_that_time_the_older_ones_are_over(life: Life) -> None:
     accepted = answer(2, GrantOutcome.ACCEPTED, at_s=6)
-    await life.run(accepted, Ticked(at=instant(30)), grants=(grant(1, 32.0), grant(2, 10.0, at_s=5)))
+    await life.run(accepted, Ticked(at=instant(40)), grants=(grant(1, 32.0), grant(2, 10.0, at_s=5)))
     assert limits(await life.recover()) == [(2, 10.0)]
 
 
 @pytest.mark.parametrize("outcome", [GrantOutcome.TIMED_OUT, GrantOutcome.FAILED, GrantOutcome.OFFLINE])
 async def test_an_uncertain_answer_changes_nothing(life: Life, outcome: GrantOutcome) -> None:
-    await life.run(answer(2, outcome, 6), Ticked(at=instant(30)), grants=(grant(1, 32.0), grant(2, 10.0, at_s=5)))
+    await life.run(answer(2, outcome, 6), Ticked(at=instant(40)), grants=(grant(1, 32.0), grant(2, 10.0, at_s=5)))
     assert limits(await life.recover()) == [(1, 32.0), (2, 10.0)]
 
 
@@ -140,7 +140,7 @@ async def test_a_rejected_grant_and_one_that_never_left_are_over(life: Life) -> 
     await life.run(
         answer(2, GrantOutcome.REJECTED, 6),
         answer(3, GrantOutcome.UNSENT, 29),
-        Ticked(at=instant(30)),
+        Ticked(at=instant(40)),
         grants=(grant(1, 32.0), grant(2, 10.0, at_s=5), grant(3, 20.0, at_s=28)),
     )
     assert limits(await life.recover()) == [(1, 32.0)]
@@ -148,7 +148,7 @@ async def test_a_rejected_grant_and_one_that_never_left_are_over(life: Life) -> 
 
 async def test_an_answer_of_another_connector_ends_nothing(life: Life) -> None:
     foreign = replace(answer(2, GrantOutcome.ACCEPTED, 6), connector_id=B1)
-    await life.run(foreign, Ticked(at=instant(30)), grants=(grant(1, 32.0),))
+    await life.run(foreign, Ticked(at=instant(40)), grants=(grant(1, 32.0),))
     assert limits(await life.recover()) == [(1, 32.0)]
 
 
