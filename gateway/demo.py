@@ -223,6 +223,8 @@ def _shortcomings(report: dict[str, Any], telemetry_delivered: bool) -> list[str
         found.append(f"{truth['unserved_kwh']} of {truth['requested_kwh']} kWh were not delivered")
     if report["telemetry"]["points_lost"] or not telemetry_delivered:
         found.append(f"telemetry: {report['telemetry']}")
+    if not truth["sessions"] and not report["sessions"]["started"]:
+        found.append("no car came: give it more --minutes")
     if truth["sessions"] and not report["plans"]["count"]:
         found.append("no plan was made")
     return found

@@ -41,6 +41,7 @@ from twin_core.cycle import CycleReport, Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.estimation import EstimationSettings
 from twin_core.models.events import TariffChanged
+from twin_core.models.ids import ChargerId
 from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
 from twin_core.problem import PlanningSettings
 from twin_core.runtime import Runtime, RuntimeSettings
@@ -123,6 +124,7 @@ class Depot:
                 settings=runtime_settings(self.site),
                 observers=[self.watch, self.telemetry, self._views],
             )
+            self.directory.adopted = self._adopted
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             self.central = await stack.enter_async_context(self._new_central_system())
             self.mqtt = self._new_mqtt_link()
@@ -142,6 +144,9 @@ class Depot:
                 tasks.create_task(self.lag.run(), name="loop lag")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
+
+    def _adopted(self) -> set[ChargerId]:
+        return {charger.spec.id for charger in self.runtime.twin.state.chargers.values() if charger.spec.adopted}
 
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from pydantic import SecretStr
 
 from gateway.secret import secret
@@ -16,6 +18,10 @@ class SiteDirectory:
 
     Unknown charge points are refused, or taken in on conservative defaults where the site says `adopt_unknown = true`.
 
+    Attributes:
+        adopted: tells which charge points were taken in so far; beyond `adopt_most` of them no more are, since each
+            counts at all it may draw until it has confirmed a fallback.
+
     Raises:
         ConfigurationError: a password's environment variable is not set.
     """
@@ -23,6 +29,8 @@ class SiteDirectory:
     def __init__(self, site: SiteFile, tree: SiteTree) -> None:
         self._known = dict(tree.charger_by_id)
         self._adopts = site.adopt_unknown
+        self._adopt_most = site.adopt_most
+        self.adopted: Callable[[], Collection[ChargerId]] = tuple
         self._fallback_a = site.fallback_a
         self._tags = None if site.ocpp.id_tags is None else frozenset(site.ocpp.id_tags)
         self._adopt_password = secret(site.adopt_password_env, "password of adopted charge points")
@@ -36,10 +44,14 @@ class SiteDirectory:
     def find(self, charger: ChargerId) -> ChargerSpec | None:
         """The charger as installed, or as adopted; None to refuse it."""
         known = self._known.get(charger)
-        if known is None and self._adopts and charger not in self._taken_names:
+        if known is None and self._adopts and charger not in self._taken_names and self._has_room_for(charger):
             # Made anew each time: whoever only knocks, and shows the wrong password, must leave no trace.
             return adopted_charger(charger, self._fallback_a)
         return known
+
+    def _has_room_for(self, charger: ChargerId) -> bool:
+        adopted = self.adopted()
+        return charger in adopted or len(adopted) < self._adopt_most
 
     def password(self, charger: ChargerId) -> str | None:
         """The password it must show; None when none is asked for."""

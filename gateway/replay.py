@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.store.journal_reader import list_runs, read_events, read_grants
-from gateway.depot import EFFECTIVE_SITE, twin_settings
+from gateway.depot import EFFECTIVE_SITE, JOURNAL, twin_settings
 from gateway.site_file import SiteFile, fleet, read_effective_site, site_tree, tariff
 from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError
@@ -45,6 +45,7 @@ def replay(journal: Path, site_path: Path | None = None, run: int | None = None)
         ConfigurationError: the run or the site file is not there.
         StorageError: the journal cannot be read.
     """
+    journal = journal / JOURNAL if journal.is_dir() else journal
     runs = {known.number: known for known in list_runs(journal)}
     number = max(runs, default=0) if run is None else run
     if number not in runs:

@@ -213,6 +213,7 @@ class SiteFile(_Table):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,48}$")]
     timezone: str = "UTC"
     adopt_unknown: bool = False
+    adopt_most: Annotated[int, Field(ge=0)] = 20
     adopt_password_env: str | None = None
     fallback_a: NotNegative = 0.0
     data_dir: Path = Path("data")

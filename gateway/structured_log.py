@@ -68,4 +68,4 @@ def configure_logging(level: str, style: str) -> None:
     for chatty in ("amqtt", "transitions", "websockets", "uvicorn", "asyncio", "mqtt", "urllib3", "influxdb_client"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     for silent in ("amqtt", "transitions"):
-        logging.getLogger(silent).setLevel(logging.ERROR)
+        logging.getLogger(silent).setLevel(logging.CRITICAL)

@@ -35,6 +35,7 @@ async def watch_swarm(options: argparse.Namespace) -> int:
             clock=LoopClock(datetime.now(UTC)),
             seed=options.seed,
             prefix=options.prefix,
+            names=options.ids,
             password=options.password,
             minutes=options.minutes,
             on_status=show,

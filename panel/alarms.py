@@ -54,6 +54,9 @@ def _connectors(connectors: tuple[ConnectorView, ...]) -> Iterator[AlarmView]:
             yield _about(connector, "fault", Severity.ALARM, f"reports a fault: {connector.error_code}")
         if connector.stale and connector.online:
             yield _about(connector, "stale", Severity.WARNING, "its meter is silent while a vehicle is connected")
+        if connector.online and not connector.commissioned and connector.id_tag is not None:
+            text = f"answers nothing: {connector.hardware_max_a:.0f} A are kept free for it, and it gets no limit"
+            yield _about(connector, "silent", Severity.ALARM, text)
         if connector.online and connector.commissioned and not connector.fallback_confirmed:
             text = f"keeps no fallback limit of its own: {connector.hardware_max_a:.0f} A are kept free for it"
             yield _about(connector, "fallback", Severity.WARNING, text)

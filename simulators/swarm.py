@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,7 +73,15 @@ class Swarm:
     """A number of charge points against one central system."""
 
     def __init__(
-        self, url: str, count: int, *, clock: Clock, seed: int = 1, prefix: str = "VCP", password: str | None = None
+        self,
+        url: str,
+        count: int,
+        *,
+        clock: Clock,
+        seed: int = 1,
+        prefix: str = "VCP",
+        password: str | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         """Prepare it.
 
@@ -82,23 +90,25 @@ class Swarm:
             count: how many charge points.
             clock: of the run.
             seed: same seed, same cars.
-            prefix: identities are PREFIX-0001 and so on.
+            prefix: identities are PREFIX-0001 and so on ...
+            names: ... unless they are named here.
             password: shown by all of them as Basic authentication.
         """
+        names = names or [f"{prefix}-{number:04d}" for number in range(1, count + 1)]
         self._clock = clock
         self._seed = seed
         self._begun_s = clock.now().monotonic_s
-        self._visits = dict.fromkeys(range(count), 0)
+        self._visits = dict.fromkeys(range(len(names)), 0)
         self._refused = 0
         self.charge_points = [
             ChargePoint(
-                _spec(f"{prefix}-{number:04d}"),
+                _spec(name),
                 url,
                 clock=clock,
                 rng=random.Random(f"charger:{seed}:{number}"),
                 password=password,
             )
-            for number in range(1, count + 1)
+            for number, name in enumerate(names, 1)
         ]
 
     async def run(self) -> None:
@@ -182,6 +192,7 @@ async def run_swarm(
     seed: int = 1,
     prefix: str = "VCP",
     password: str | None = None,
+    names: Sequence[str] = (),
     minutes: float | None = None,
     on_status: Callable[[SwarmStatus], None] | None = None,
     every_s: float = 1.0,
@@ -195,11 +206,12 @@ async def run_swarm(
         seed: same seed, same cars.
         prefix: identities are PREFIX-0001 and so on.
         password: shown by all of them as Basic authentication.
+        names: identities, in place of `count` and `prefix`.
         minutes: how long; None until cancelled.
         on_status: called every `every_s` with the state of the swarm.
         every_s: how often.
     """
-    swarm = Swarm(url, count, clock=clock, seed=seed, prefix=prefix, password=password)
+    swarm = Swarm(url, count, clock=clock, seed=seed, prefix=prefix, password=password, names=names)
     end_s = None if minutes is None else clock.now().monotonic_s + minutes * 60
     running = asyncio.create_task(swarm.run(), name="swarm")
     try:

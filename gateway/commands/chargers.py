@@ -25,6 +25,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", required=True, help="where charge points connect; their identity is appended")
     parser.add_argument("--count", type=int, default=1, help="how many (default 1)")
     parser.add_argument("--prefix", default="VCP", help="identities are PREFIX-0001 and so on (default VCP)")
+    parser.add_argument(
+        "--ids", nargs="+", default=(), metavar="ID", help="identities, in place of --count and --prefix"
+    )
     parser.add_argument("--minutes", type=float, help="stop after this long (default: run until Ctrl-C)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same cars (default 1)")
     parser.add_argument("--password", help="password for HTTP Basic authentication (security profile 1)")

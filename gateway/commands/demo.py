@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import tempfile
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def _port(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status: 0 when the depot did its job, 1 when it did not."""
+    """Exit status: 0 when the depot did its job, 1 when it did not, 143 when it was told to end before."""
     with tempfile.TemporaryDirectory(prefix="depot-demo-") as scratch:
         wanted = DemoOptions(
             scenario=options.scenario,
@@ -88,12 +89,23 @@ def run(options: argparse.Namespace) -> int:
             only_gateway(wanted.data_dir),
             asyncio.Runner(loop_factory=lambda: new_loop(options.speed)) as runner,
         ):
-            result = runner.run(run_demo(wanted))
+            try:
+                result = runner.run(_until_told(wanted))
+            except asyncio.CancelledError:
+                return 128 + signal.SIGTERM
     if options.report is not None:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps(result.report, indent=2) + "\n", encoding="utf-8")
     _print(result)
     return 1 if result.shortcomings else 0
+
+
+async def _until_told(wanted: DemoOptions) -> DemoResult:
+    """The demo, ended in good order by SIGTERM."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run_demo(wanted)
 
 
 def _print(result: DemoResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,7 @@ example
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("journal", metavar="JOURNAL", type=Path, help="a journal.db")
+    parser.add_argument("journal", metavar="JOURNAL", type=Path, help="a journal.db, or the folder it is in")
     parser.add_argument("--site", type=Path, help="the site file (default: site.json beside the journal)")
     parser.add_argument("--run", type=int, help="which life of the gateway (default: the last)")
 
@@ -30,6 +31,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status: 0 when the replay gave the same grants, 1 otherwise."""
     console = Console(highlight=False)
+    logging.getLogger("twin_core").setLevel(logging.ERROR)  # the run has warned already
     result = replay(options.journal, options.site, options.run)
     console.print(
         f"run {result.run} of {result.begun:%Y-%m-%d %H:%M} UTC: {result.events} events, {result.ticks} ticks"

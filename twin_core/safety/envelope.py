@@ -210,7 +210,7 @@ class Envelope:
         if shedding != self._shedding:
             self._shedding = shedding
             rows = [ration.row_name(row) for row in sorted(ration.overloaded)]
-            logger.warning("shedding begins" if shedding else "shedding ends", extra={"rows": rows})
+            logger.info("shedding begins" if shedding else "shedding ends", extra={"rows": rows})
 
     def _numbered(self) -> tuple[SiteRows, list[Exposure]]:
         """The site in numbers, and the accounts in the same order; made anew when the site has changed."""
