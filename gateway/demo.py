@@ -32,8 +32,11 @@ UNSERVED_TOLERANCE = 0.02
 SHORT_KWH = 0.15
 """A car that left with so little less than it asked for was served: a kilometre's worth."""
 
-STALL_WALL_S = 0.1
+STALL_WALL_S = 0.25
 """Time on the wall by which one process, busy with both sides of the wire, may be late."""
+
+LONGEST_RAMP_S = 25.0
+"""What that may add up to: a site file states no longer ramp either."""
 
 SETTLE_S = 30.0
 """After the last car left, for the last messages to arrive and for strangers to finish."""
@@ -111,9 +114,8 @@ def _as_asked(site: SiteFile, options: DemoOptions, mqtt_port: int) -> SiteFile:
     """The scenario's site with the command line's ports, adopting every charge point that knocks."""
     # Computing does not scale with the clock: at 60 times the tempo a tenth of a second on the wall looks like six.
     stall_s = STALL_WALL_S * options.speed if options.speed > 1.0 else 0.0
-    control = site.control.model_copy(
-        update={"planner": options.planner or site.control.planner, "ramp_s": site.control.ramp_s + stall_s}
-    )
+    ramp_s = min(site.control.ramp_s + stall_s, LONGEST_RAMP_S)
+    control = site.control.model_copy(update={"planner": options.planner or site.control.planner, "ramp_s": ramp_s})
     return site.model_copy(
         update={
             "adopt_unknown": True,
