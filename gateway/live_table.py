@@ -130,7 +130,7 @@ def _rank(connector: ConnectorView) -> int:
 
 def _row(connector: ConnectorView) -> list[Text]:
     drawn_a = None if connector.current_a is None else max(connector.current_a)
-    wanted = "" if connector.requested_kwh is None else f"/{connector.requested_kwh:.0f}"
+    wanted = "" if connector.requested_kwh is None else f"/{connector.requested_kwh:.1f}"
     energy = "" if connector.energy_kwh is None else f"{connector.energy_kwh:.1f}{wanted}"
     leaves = "" if connector.departure is None else f"{connector.departure:%H:%M}"
     verdict = Verdict.NOT_OBEYED if connector.distrusted else connector.verdict
