@@ -8,6 +8,7 @@ from typing import Any
 from gateway.loop_lag import LoopLag, percentile
 from twin_core.cycle import CycleReport
 from twin_core.models.ids import NodeId
+from twin_core.models.quantities import ALL_PHASES, power_kw
 from twin_core.models.site import Node
 from twin_core.runtime import Runtime
 
@@ -45,7 +46,7 @@ class EnvelopeWatch:
             if view.metered_a is None or limit_a is None:
                 continue
             self.violations += max(view.metered_a) > limit_a
-            self.min_margin_kw = _least(self.min_margin_kw, (limit_a - max(view.metered_a)) * 3 * 0.23)
+            self.min_margin_kw = _least(self.min_margin_kw, power_kw(limit_a - max(view.metered_a), len(ALL_PHASES)))
 
     def _tolerated_a(self, node: Node, now_s: float) -> float | None:
         """The limit in force; for a moment after it was lowered still the old one, while everybody comes down."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -62,9 +62,11 @@ def planning_problem(
     price = step_prices(snapshot.tariff, horizon)
     shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
     sessions = tuple(
-        _priced(need, shortfall * view.session.request.priority) for need, view in needs if view.session is not None
+        replace(need, shortfall_eur_per_kwh=shortfall * view.session.request.priority)
+        for need, view in needs
+        if view.session is not None
     )
-    caps = _caps(snapshot, [(need, view) for need, view in needs], reserved_a, horizon, settings)
+    caps = _caps(snapshot, needs, reserved_a, horizon, settings)
     return PlanningProblem(horizon, sessions, price, caps)
 
 
@@ -90,21 +92,6 @@ def _need(
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,
         waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
-    )
-
-
-def _priced(need: SessionNeed, shortfall_eur_per_kwh: float) -> SessionNeed:
-    return SessionNeed(
-        need.session_id,
-        need.connector_id,
-        need.energy_kwh,
-        need.arrival_h,
-        need.departure_h,
-        need.max_kw,
-        need.min_kw,
-        need.kw_per_a,
-        need.waited_h,
-        shortfall_eur_per_kwh,
     )
 
 

@@ -81,7 +81,7 @@ class Runtime:
         self._journal = journal
         self._solver = solver
         self._settings = settings or RuntimeSettings()
-        self._observers = list(observers)
+        self._observers = tuple(observers)
         self._chargers: ChargerPort | None = None
         self._facts = asyncio.Event()
         self._replan = asyncio.Event()
@@ -94,10 +94,6 @@ class Runtime:
     def put(self, event: ev.Event) -> None:
         """Hand over one fact (EventSink)."""
         self.inbox.put(event)
-
-    def observe_with(self, observer: CycleObserver) -> None:
-        """Let one more observer see every tick."""
-        self._observers.append(observer)
 
     async def run(self, chargers: ChargerPort) -> None:
         """Run until cancelled."""

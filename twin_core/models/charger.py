@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from twin_core.models.ids import ChargerId, ConnectorId
-from twin_core.models.quantities import ALL_PHASES, NO_CURRENT, Phase, PhaseCurrents, current_on
+from twin_core.models.quantities import ALL_PHASES, Phase, PhaseCurrents, current_on
 
 
 class ConnectorStatus(StrEnum):
@@ -129,9 +129,6 @@ class ConnectorReading:
     def peak_current_a(self) -> float | None:
         """Highest current on any phase."""
         return None if self.current_a is None else max(self.current_a)
-
-
-IDLE_READING = ConnectorReading(power_kw=0.0, current_a=NO_CURRENT)
 
 
 @dataclass(frozen=True, slots=True)
