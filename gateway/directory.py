@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 from pydantic import SecretStr
 
 from gateway.secret import secret
-from gateway.site_file import SiteFile, adopted_charger
-from twin_core.models.charger import ChargerSpec
-from twin_core.models.ids import ChargerId, IdTag
+from gateway.site_file import SiteFile
+from twin_core.models.charger import ChargerSpec, ConnectorSpec
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag
+from twin_core.models.quantities import ALL_PHASES
 from twin_core.models.site import SiteTree
 
 
@@ -46,7 +47,7 @@ class SiteDirectory:
         known = self._known.get(charger)
         if known is None and self._adopts and charger not in self._taken_names and self._has_room_for(charger):
             # Made anew each time: whoever only knocks, and shows the wrong password, must leave no trace.
-            return adopted_charger(charger, self._fallback_a)
+            return _adopted(charger, self._fallback_a)
         return known
 
     def _has_room_for(self, charger: ChargerId) -> bool:
@@ -68,3 +69,9 @@ class SiteDirectory:
     def authorise(self, id_tag: IdTag) -> bool:
         """Whether a tag may charge: any tag, unless the site lists them."""
         return self._tags is None or id_tag in self._tags
+
+
+def _adopted(identity: ChargerId, fallback_a: float) -> ChargerSpec:
+    """Conservative defaults for a charge point that no site file names: one connector, wiring unknown."""
+    connector = ConnectorSpec(ConnectorId(identity, 1), fallback_a=fallback_a, phases=ALL_PHASES, rotation_known=False)
+    return ChargerSpec(identity, (connector,), adopted=True)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, charger_id
-from twin_core.models.quantities import ALL_PHASES, Phase
+from twin_core.models.quantities import Phase
 from twin_core.models.session import Vehicle
 from twin_core.models.site import Node, NodeKind, SiteTree
 from twin_core.models.tariff import Tariff, flat_tariff
@@ -366,12 +366,6 @@ def charger_spec(table: ChargerTable, site_fallback_a: float) -> ChargerSpec:
         for number in range(1, table.connectors + 1)
     )
     return ChargerSpec(identity, connectors, table.supply_max_a or table.hardware_max_a * table.connectors)
-
-
-def adopted_charger(identity: ChargerId, fallback_a: float) -> ChargerSpec:
-    """Conservative defaults for a charge point that no site file names: one connector, wiring unknown."""
-    connector = ConnectorSpec(ConnectorId(identity, 1), fallback_a=fallback_a, phases=ALL_PHASES, rotation_known=False)
-    return ChargerSpec(identity, (connector,), adopted=True)
 
 
 def fleet(site: SiteFile) -> dict[IdTag, Vehicle]:
