@@ -19,9 +19,10 @@ import numpy as np
 
 from gateway.planner_process import PlannerProcess
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
-from twin_core.models.plan import Array, Cap, Horizon, Plan, PlanningProblem, SessionNeed
+from twin_core.models.plan import Plan
+from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.fallback import rescue
-from twin_core.planning.power_allocation import shortfall_prices
+from twin_core.planning.optimum import shortfall_prices
 
 SIZES = ((20, 96), (100, 96))
 REPEATS = 30

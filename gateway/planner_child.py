@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gateway.planner_pipe import Ready, Refusal, frame, receive
 from twin_core.errors import PlanningError
-from twin_core.models.plan import PlanningProblem
+from twin_core.models.problem import PlanningProblem
 
 logger = logging.getLogger(__name__)
 

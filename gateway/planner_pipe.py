@@ -11,7 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from twin_core.models.plan import Plan, PlanningProblem
+from twin_core.models.plan import Plan
+from twin_core.models.problem import PlanningProblem
 
 _LENGTH = struct.Struct("!I")
 _MAX_BYTES = 1 << 30

@@ -13,8 +13,9 @@ from typing import Self
 from gateway.planner_child import PlannerChild
 from gateway.planner_pipe import Refusal
 from twin_core.errors import PlanningError
-from twin_core.models.plan import Plan, PlanningProblem
-from twin_core.planning.check import assess
+from twin_core.models.plan import Plan
+from twin_core.models.problem import PlanningProblem
+from twin_core.planning.assessment import reassessed
 from twin_core.planning.fallback import rescue
 from twin_core.planning.table import factory
 
@@ -272,7 +273,7 @@ def _checked(problem: PlanningProblem, reply: object) -> Plan | _Miss:
     if not isinstance(reply, Plan):
         return _Miss(Cause.REFUSED, f"the planner returned {type(reply).__name__}, not a plan")
     try:
-        return assess(problem, reply.power_kw, reply.planner, reply.status, reason=reply.reason)
+        return reassessed(problem, reply)
     except (PlanningError, AttributeError, TypeError, ValueError) as error:
         return _Miss(Cause.REFUSED, str(error))
 

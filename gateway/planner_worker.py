@@ -18,7 +18,8 @@ import numpy as np
 from gateway.planner_pipe import FromChild, Ready, Refusal, frame, receive_blocking
 from twin_core.errors import DepotError
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
-from twin_core.models.plan import Cap, Horizon, Plan, PlanningProblem, SessionNeed
+from twin_core.models.plan import Plan
+from twin_core.models.problem import Cap, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.planner import Planner
 from twin_core.planning.table import planner
 

@@ -133,11 +133,13 @@ def planned_from(plan: Plan | None, session: Session, now: datetime) -> datetime
     row = None if plan is None else plan.index.get(session.id)
     if plan is None or row is None:
         return None
-    current = max(-1, int((now - plan.horizon.start) // plan.horizon.step))
-    ahead = np.flatnonzero(plan.power_kw[row, max(0, current) :] > 0) + max(0, current)
+    current = plan.horizon.step_at(now)
+    if current is None and now >= plan.horizon.start:
+        return None
+    ahead = np.flatnonzero(plan.power_kw[row, current or 0 :] > 0) + (current or 0)
     if not ahead.size or ahead[0] == current:
         return None
-    return plan.horizon.start + int(ahead[0]) * plan.horizon.step
+    return plan.horizon.times()[int(ahead[0])]
 
 
 def _amps(current_a: float) -> str:

@@ -16,7 +16,7 @@ from twin_core.estimation import EstimationSettings, bounds
 from twin_core.models import events as ev
 from twin_core.models.grant import GrantOutcome, Verdict
 from twin_core.models.ids import ConnectorId, IdTag
-from twin_core.models.plan import PlanningProblem
+from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Instant
 from twin_core.models.session import Session, Vehicle
 from twin_core.models.site import SiteTree

@@ -82,10 +82,11 @@ def _target(
 
 def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, time_h: float) -> float:
     """Planned power now; in the step of its departure, the step's mean is spread over the part that is left."""
+    step = None if plan is None else plan.horizon.step_at(snapshot.now.utc)
     mean_kw = None if plan is None else plan.power_at(session.id, snapshot.now.utc)
-    if plan is None or mean_kw is None:
+    if plan is None or step is None or mean_kw is None:
         return 0.0
     since_start_h = (snapshot.now.utc - plan.horizon.start).total_seconds() / 3600.0
-    step_begins_h = since_start_h - since_start_h % plan.horizon.step_h
-    present = (since_start_h + time_h - step_begins_h) / plan.horizon.step_h
+    begins_h, ends_h = plan.horizon.edges_h[step : step + 2]
+    present = float((since_start_h + time_h - begins_h) / (ends_h - begins_h))
     return mean_kw / min(1.0, max(LEAST_PRESENCE, present))

@@ -11,7 +11,8 @@ from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import Event
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
-from twin_core.models.plan import Plan, PlanningProblem
+from twin_core.models.plan import Plan
+from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Instant
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from twin_core.estimation import EstimationSettings, charging_time_h, kw_per_a, remaining_kwh, usable_current_a
 from twin_core.forecasting.step_price import step_prices
 from twin_core.models.ids import ConnectorId, NodeId
-from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
 from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from twin_core.errors import PlanningError
-from twin_core.models.plan import Plan, PlanningProblem, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import PlanningProblem
 from twin_core.planning.equal_share import EqualShare
 
 

@@ -21,7 +21,8 @@ import pytest
 from gateway.planner_process import InlineSolver, PlannerProcess, SolverCounters
 from tests.twin_core.planning.problems import car, depot
 from twin_core.errors import ConfigurationError
-from twin_core.models.plan import Plan, PlanningProblem, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import PlanningProblem
 from twin_core.planning.check import violations
 from twin_core.planning.fallback import rescue
 from twin_core.planning.table import planner

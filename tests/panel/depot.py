@@ -18,7 +18,8 @@ from twin_core.models.charger import (
 )
 from twin_core.models.grant import Verdict
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, SessionId, TransactionId
-from twin_core.models.plan import Horizon, Plan, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Horizon
 from twin_core.models.quantities import Instant, PhaseCurrents, add_currents, power_kw
 from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import Node, NodeKind, SiteTree
@@ -272,7 +273,7 @@ def _plan(views: tuple[ConnectorView, ...], now: Instant) -> Plan:
     power = np.zeros((len(sessions), horizon.n_steps))
     for row, session in enumerate(sessions):
         leaves = session.request.departure or now.utc + timedelta(hours=8)
-        last = min(horizon.n_steps, max(1, int((leaves - horizon.start) / horizon.step)))
+        last = min(horizon.n_steps, max(1, int((leaves - horizon.start) / timedelta(hours=horizon.step_h))))
         missing = max(0.0, (session.request.energy_kwh or 30.0) - session.energy_kwh)
         first = last // 2 if session.id_tag in ("BUS-2", "VAN-11") else 0
         for step in range(first, last):

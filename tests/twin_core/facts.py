@@ -13,7 +13,8 @@ from twin_core.models import events as ev
 from twin_core.models.charger import ChargerAbilities, ConnectorReading
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, IdTag, SessionId, TransactionId
-from twin_core.models.plan import Horizon, Plan, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Horizon
 from twin_core.models.session import ChargingRequest
 
 

@@ -19,7 +19,8 @@ from twin_core.errors import StorageError
 from twin_core.models import events as ev
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import NodeId
-from twin_core.models.plan import Plan, PlanningProblem, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import PlanningProblem
 from twin_core.models.tariff import flat_tariff
 from twin_core.runtime import Runtime, RuntimeSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_core.models.plan import Array, Horizon
+from twin_core.models.problem import Array, Horizon
 from twin_core.models.tariff import Tariff
 
 
@@ -16,12 +16,12 @@ def step_prices(tariff: Tariff, horizon: Horizon) -> Array:
     """
     changes_h = np.array([when.timestamp() - horizon.start.timestamp() for when in tariff.starts]) / 3600.0
     prices = np.array(tariff.price_eur_per_kwh, dtype=float)
-    edges_h = np.arange(horizon.n_steps + 1) * horizon.step_h
+    edges_h = horizon.edges_h
     # What is past does not matter, and the first price holds before its start too.
     changes_h = np.maximum(changes_h, 0.0)
     changes_h[0] = 0.0
     paid_at_change = np.concatenate([[0.0], np.cumsum(np.diff(changes_h) * prices[:-1])])
     running = np.searchsorted(changes_h, edges_h, side="right") - 1
     paid_at_edge = paid_at_change[running] + (edges_h - changes_h[running]) * prices[running]
-    means: Array = np.diff(paid_at_edge) / horizon.step_h
+    means: Array = np.diff(paid_at_edge) / horizon.hours
     return means

@@ -1,101 +1,13 @@
-"""The planning problem, plain enough to send to another process, and its answer."""
+"""A planner's answer: who charges when, how far that can be trusted, and why it is so."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
-from twin_core.models.ids import ConnectorId, SessionId
-
-Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Horizon:
-    """Steps of equal length from now on, half-open: step k is [start + k·step, start + (k+1)·step)."""
-
-    start: datetime
-    step_h: float
-    n_steps: int
-
-    @property
-    def step(self) -> timedelta:
-        """Length of one step."""
-        return timedelta(hours=self.step_h)
-
-    def times(self) -> tuple[datetime, ...]:
-        """Start of every step."""
-        return tuple(self.start + k * self.step for k in range(self.n_steps))
-
-
-@dataclass(frozen=True, slots=True)
-class SessionNeed:
-    """What one session still needs, seen from the start of the horizon.
-
-    Attributes:
-        arrival_h: hours from now until it may charge; 0 for a vehicle that is here.
-        departure_h: hours from now until it leaves.
-        energy_kwh: still wanted.
-        max_kw: power that vehicle and connector can take.
-        min_kw: power at the lowest current the control pilot can offer.
-        kw_per_a: power per ampere of grant, i.e. phases in use times voltage.
-        waited_h: hours since it arrived; orders first come, first served.
-        shortfall_eur_per_kwh: price of a kWh not delivered by departure.
-    """
-
-    session_id: SessionId
-    connector_id: ConnectorId
-    energy_kwh: float
-    arrival_h: float
-    departure_h: float
-    max_kw: float
-    min_kw: float
-    kw_per_a: float
-    waited_h: float = 0.0
-    shortfall_eur_per_kwh: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """One linear limit on the sessions' powers: `load @ power_kw[:, k] <= limit[k]`.
-
-    Attributes:
-        load: shape (n_sessions,), what one kW of each session puts on the limit, >= 0.
-        limit: shape (n_steps,), in the unit that `load` leads to (A or kW), base load already taken off.
-    """
-
-    name: str
-    load: Array
-    limit: Array
-
-
-@dataclass(frozen=True, slots=True)
-class PlanningProblem:
-    """All a planner sees.
-
-    Attributes:
-        price_eur_per_kwh: shape (n_steps,).
-        caps: limits of the site that some session loads.
-    """
-
-    horizon: Horizon
-    sessions: tuple[SessionNeed, ...]
-    price_eur_per_kwh: Array
-    caps: tuple[Cap, ...]
-
-    def availability(self) -> Array:
-        """Part of each step in which each session may charge, shape (n_sessions, n_steps), in [0, 1]."""
-        step_h, n_steps = self.horizon.step_h, self.horizon.n_steps
-        begins = np.arange(n_steps) * step_h
-        arrival = np.array([s.arrival_h for s in self.sessions]).reshape(-1, 1)
-        departure = np.array([s.departure_h for s in self.sessions]).reshape(-1, 1)
-        overlap = np.minimum(begins + step_h, departure) - np.maximum(begins, arrival)
-        inside: Array = np.clip(overlap / step_h, 0.0, 1.0)
-        return inside
+from twin_core.models.ids import SessionId
+from twin_core.models.problem import Array, Horizon
 
 
 class PlanStatus(StrEnum):
@@ -109,15 +21,85 @@ class PlanStatus(StrEnum):
     """A rule stepped in because the planner was late, failed or gave nonsense."""
 
 
+class ReasonCode(StrEnum):
+    """Why a session gets what it gets."""
+
+    FULL_POWER = "full_power"
+    """At its own highest power now."""
+    CHEAPER_LATER = "cheaper_later"
+    """Waits, or charges less, because energy costs less later in its stay."""
+    LIMITED = "limited"
+    """A limit of the site holds it back now; `Reason.limit` names it."""
+    SHORT = "short"
+    """Will leave without all it wanted; `Reason.limit` names the limit that costs it most, if any."""
+    STAY_TOO_SHORT = "stay_too_short"
+    """Will leave without all it wanted, whatever the site could carry."""
+    NOT_HERE_YET = "not_here_yet"
+    DONE = "done"
+    """Wants no more."""
+    RULE = "rule"
+    """A rule's order decides, no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReason:
+    """Why one session gets what it gets.
+
+    Attributes:
+        marginal_eur_per_kwh: what its next kWh would cost, limits included.
+        limit: the cap that binds it; empty where none does.
+    """
+
+    session_id: SessionId
+    code: ReasonCode
+    text: str
+    limit: str = ""
+    marginal_eur_per_kwh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReason:
+    """A limit that binds, and what it costs.
+
+    Attributes:
+        bound_h: hours of the horizon in which it is fully used.
+        price: shape (n_steps,), what one more unit of the limit for an hour would save, in € (0 where it is slack).
+        cost_eur: what the plan would cost less, shortfall included, if the limit were lifted: an estimate from above.
+    """
+
+    name: str
+    bound_h: float
+    price: Array
+    cost_eur: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Why a plan is as it is."""
+
+    sessions: tuple[SessionReason, ...] = ()
+    limits: tuple[LimitReason, ...] = ()
+    unmet: tuple[str, ...] = ()
+    """What could not be met, a sentence each, the worst first."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as that a robust variant cannot change this schedule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Mean charging power of each session in each step.
 
     Attributes:
-        power_kw: shape (n_sessions, n_steps), >= 0, averaged over the whole step.
+        power_kw: shape (n_sessions, n_steps), averaged over the whole step; negative only where a vehicle gives back.
         unserved_kwh: shape (n_sessions,), wanted energy the plan does not deliver.
+        cost_eur: what the energy costs: of the sessions, or of the whole site where its flows are part of the problem.
         solve_s: time the planner took, on the wall.
         reason: why a fallback stepped in; empty otherwise.
+        carbon_kg: of the imported energy.
+        objective_eur: what was minimised: cost, carbon price, shortfall and wear.
+        bound_eur: no plan has a lower objective than this, by a check of our own; None where nothing was proved.
+        battery_kw: shape (n_steps,), power into the site's battery; None where there is none.
+        solver: what solved it; empty where no optimisation was.
     """
 
     planner: str
@@ -129,15 +111,25 @@ class Plan:
     cost_eur: float
     solve_s: float = 0.0
     reason: str = ""
+    carbon_kg: float = 0.0
+    objective_eur: float = 0.0
+    bound_eur: float | None = None
+    battery_kw: Array | None = None
+    solver: str = ""
+    reasons: Reasons | None = None
     index: dict[SessionId, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self.index.update({session_id: row for row, session_id in enumerate(self.session_ids)})
 
+    @property
+    def gap(self) -> float | None:
+        """How far the objective may be above the optimum, relative to it; None where nothing was proved."""
+        if self.bound_eur is None:
+            return None
+        return (self.objective_eur - self.bound_eur) / max(1.0, abs(self.objective_eur))
+
     def power_at(self, session_id: SessionId, when: datetime) -> float | None:
         """Planned power of a session at a moment in kW; None when the plan does not know the session or the time."""
-        row = self.index.get(session_id)
-        step = int((when - self.horizon.start) / self.horizon.step)
-        if row is None or not 0 <= step < self.horizon.n_steps:
-            return None
-        return float(self.power_kw[row, step])
+        row, step = self.index.get(session_id), self.horizon.step_at(when)
+        return None if row is None or step is None else float(self.power_kw[row, step])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_core.models.plan import Array, PlanningProblem
+from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import bounds_of
 
 
@@ -41,16 +41,16 @@ def fill(problem: PlanningProblem, divide: Division) -> Array:
         PlanningError: the problem makes no sense; the text names the field.
     """
     bounds = bounds_of(problem)
-    step_h = problem.horizon.step_h
     remaining_kwh = bounds.wanted_kwh.copy()
     power_kw = np.zeros_like(bounds.upper_kw)
-    for step in range(problem.horizon.n_steps):
+    hours, begins_h = problem.horizon.hours, problem.horizon.edges_h
+    for step, step_h in enumerate(hours):
         wanted_kw = np.minimum(bounds.upper_kw[:, step], remaining_kwh / step_h)
         limit = bounds.limit[:, step]
         if (bounds.load @ wanted_kw <= limit).all():
             power_kw[:, step] = wanted_kw
         else:
-            power_kw[:, step] = divide(Scarcity(step * step_h, wanted_kw, remaining_kwh, bounds.load, limit))
+            power_kw[:, step] = divide(Scarcity(float(begins_h[step]), wanted_kw, remaining_kwh, bounds.load, limit))
         remaining_kwh = np.maximum(remaining_kwh - power_kw[:, step] * step_h, 0.0)
     return power_kw
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_core.models.plan import Array, PlanningProblem
-from twin_core.planning.check import require_sound
+from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.soundness import require_sound
 
 
 @dataclass(frozen=True, slots=True)

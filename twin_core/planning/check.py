@@ -1,77 +1,34 @@
-"""The last word on every plan: does it keep the limits, what does it leave undone, what does it cost."""
+"""The last word on every plan: does it keep the limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from twin_core.errors import PlanningError
-from twin_core.models.plan import Array, Plan, PlanningProblem, PlanStatus, SessionNeed
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed, SiteBattery, SiteFlows
+from twin_core.planning.accounting import charged_kwh
 
 TOLERANCE = 1e-6
 """Largest excess over a limit that counts as rounding, in kW, kWh or A, or as a part of limits above 1."""
 
-_Mask = npt.NDArray[np.bool_]
 
-_SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
-    ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
-    ("arrival_h", lambda s: s.arrival_h, np.isfinite, "finite"),
-    ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
-    ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
-    (
-        "shortfall_eur_per_kwh",
-        lambda s: s.shortfall_eur_per_kwh,
-        lambda x: (x >= 0) & np.isfinite(x),
-        "finite and not negative",
-    ),
-)
-
-
-def require_sound(problem: PlanningProblem) -> None:
-    """Refuse a problem that no planner can answer sensibly.
-
-    Negative energy counts as nothing wanted, a negative limit as 0, an infinite limit as none, and a departure before
-    now as a vehicle that cannot charge: these are all facts a depot can bring about.
-
-    Raises:
-        PlanningError: a value is missing, NaN or of the wrong shape; the text names the field.
-    """
-    horizon = problem.horizon
-    if not (0 < horizon.step_h < np.inf and horizon.n_steps >= 0):
-        raise PlanningError(f"horizon: {horizon.n_steps} steps of {horizon.step_h} h cannot be planned")
-    for field, read, is_sound, wanted in _SESSION_FIELDS:
-        values = np.array([read(session) for session in problem.sessions], dtype=float)
-        broken = np.flatnonzero(~is_sound(values))
-        if broken.size:
-            session = problem.sessions[broken[0]]
-            raise PlanningError(f"session {session.session_id!r}: {field} is {values[broken[0]]}, must be {wanted}")
-    _require_array("price_eur_per_kwh", problem.price_eur_per_kwh, horizon.n_steps, np.isfinite, "finite")
-    for cap in problem.caps:
-        n_sessions = len(problem.sessions)
-        _require_array(
-            f"cap {cap.name!r}: load", cap.load, n_sessions, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0"
-        )
-        _require_array(f"cap {cap.name!r}: limit", cap.limit, horizon.n_steps, lambda x: ~np.isnan(x), "a number")
-
-
-def _require_array(field: str, values: Array, length: int, is_sound: Callable[[Array], _Mask], wanted: str) -> None:
-    if np.shape(values) != (length,):
-        raise PlanningError(f"{field} has shape {np.shape(values)}, must be ({length},)")
-    broken = np.flatnonzero(~is_sound(values))
-    if broken.size:
-        raise PlanningError(f"{field}[{broken[0]}] is {values[broken[0]]}, must be {wanted}")
-
-
-def violations(problem: PlanningProblem, power_kw: Array, tolerance: float = TOLERANCE) -> list[str]:
+def violations(
+    problem: PlanningProblem,
+    power_kw: Array,
+    tolerance: float = TOLERANCE,
+    *,
+    battery_kw: Array | None = None,
+    grid_kw: Array | None = None,
+) -> list[str]:
     """Every kind of limit that the powers break, one sentence each with the worst case; empty when they break none.
 
     Args:
         problem: what was asked.
         power_kw: shape (n_sessions, n_steps).
         tolerance: excess that counts as rounding, see `TOLERANCE`.
+        battery_kw: shape (n_steps,), power into the site's battery.
+        grid_kw: shape (n_steps,), exchange at the site's meter, import positive; what follows from the rest if None.
     """
     power_kw = np.asarray(power_kw, dtype=float)
     shape = (len(problem.sessions), problem.horizon.n_steps)
@@ -79,26 +36,132 @@ def violations(problem: PlanningProblem, power_kw: Array, tolerance: float = TOL
         return [f"power has shape {power_kw.shape}, must be {shape}"]
     if not np.isfinite(power_kw).all():
         return [f"{np.count_nonzero(~np.isfinite(power_kw))} powers are not finite numbers"]
-
-    max_kw = np.array([s.max_kw for s in problem.sessions]).reshape(-1, 1)
-    wanted_kwh = np.array([max(0.0, s.energy_kwh) for s in problem.sessions])
-    names = [f"session {s.session_id!r}" for s in problem.sessions]
+    for name, series in (("battery", battery_kw), ("grid", grid_kw)):
+        if series is not None and (np.shape(series) != shape[1:] or not np.isfinite(series).all()):
+            return [f"{name} power must be {shape[1]} finite numbers"]
+    stored_kw = np.zeros(shape[1]) if battery_kw is None else battery_kw
     found = [
-        _worst(names, -power_kw, np.zeros(shape), tolerance, "kW below zero"),
-        _worst(names, power_kw, max_kw * problem.availability(), tolerance, "kW, more than it can take"),
-        _worst(
-            names,
-            power_kw.sum(axis=1, keepdims=True) * problem.horizon.step_h,
-            wanted_kwh.reshape(-1, 1),
-            tolerance,
-            "kWh in all, more than wanted",
-        ),
+        *_of_sessions(problem, power_kw, tolerance),
+        *_of_caps(problem, power_kw, stored_kw, tolerance),
+        *_of_batteries(problem, power_kw, tolerance),
+        *_of_the_site(problem, power_kw, stored_kw, grid_kw, tolerance),
     ]
-    for cap in problem.caps:
-        use = (cap.load @ power_kw).reshape(1, -1)
-        limit = np.maximum(cap.limit, 0.0).reshape(1, -1)
-        found.append(_worst([f"cap {cap.name!r}"], use, limit, tolerance, "over the limit"))
     return [sentence for sentence in found if sentence]
+
+
+def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) -> Iterator[str]:
+    sessions, inside = problem.sessions, problem.availability()
+    names = [f"session {s.session_id!r}" for s in sessions]
+    max_kw = np.array([s.max_kw for s in sessions]).reshape(-1, 1)
+    back_kw = np.array([s.discharge_max_kw for s in sessions]).reshape(-1, 1)
+    wanted_kwh = np.array([max(0.0, s.energy_kwh) for s in sessions]).reshape(-1, 1)
+    yield _worst(
+        names,
+        -power_kw,
+        back_kw * inside,
+        tolerance,
+        "kW, more than it may give back" if back_kw.any() else "kW below zero",
+    )
+    yield _worst(names, power_kw, max_kw * inside, tolerance, "kW, more than it can take")
+    charged = charged_kwh(problem, power_kw).sum(axis=1, keepdims=True)
+    yield _worst(names, charged, wanted_kwh, tolerance, "kWh in all, more than wanted")
+    if any(np.isfinite(s.ramp_kw_per_h) for s in sessions):
+        before_kw = np.column_stack([[s.now_kw for s in sessions], power_kw[:, :-1]])
+        change_kw = np.array([s.ramp_kw_per_h for s in sessions]).reshape(-1, 1) * problem.horizon.hours
+        ramped = inside > 0
+        yield _worst(names, (power_kw - before_kw) * ramped, change_kw, tolerance, "kW, too steep a rise")
+    for row, session in enumerate(sessions):
+        if session.taper is not None:
+            yield _worst(
+                names[row : row + 1],
+                power_kw[[row]],
+                _tapered_kw(problem, session, power_kw[row]),
+                tolerance,
+                "kW, more than a battery this full can take",
+            )
+        if problem.offerable_steps:
+            yield _unofferable(session, power_kw[row, : problem.offerable_steps], inside[row], tolerance)
+
+
+def _tapered_kw(problem: PlanningProblem, session: SessionNeed, power_kw: Array) -> Array:
+    """Highest power by the energy that is in at the start of each step, shape (1, n_steps)."""
+    assert session.taper is not None
+    before_kwh = np.cumsum(power_kw * problem.horizon.hours) - power_kw * problem.horizon.hours
+    width_kwh = max(session.taper.full_kwh - session.taper.flat_kwh, 1e-9)
+    part = np.clip((session.taper.full_kwh - before_kwh) / width_kwh, 0.0, 1.0)
+    highest: Array = (session.max_kw * part).reshape(1, -1)
+    return highest
+
+
+def _unofferable(session: SessionNeed, power_kw: Array, inside: Array, tolerance: float) -> str:
+    """A sentence when an imminent power is neither 0 nor one that a control pilot can offer.
+
+    In a step of which the vehicle is only there for a part, the power is the mean over the whole step.
+    """
+    least_kw = min(session.min_kw, session.single_phase.min_kw) if session.single_phase else session.min_kw
+    for step, (mean_kw, part) in enumerate(zip(power_kw, inside, strict=False)):
+        offered_kw = abs(mean_kw) / part if part > 0 else abs(mean_kw)
+        if tolerance < offered_kw < least_kw - tolerance * max(1.0, least_kw):
+            where = f"session {session.session_id!r} step {step}"
+            return f"{where}: {offered_kw:.6g} kW cannot be offered (least {least_kw:.6g})"
+    return ""
+
+
+def _of_caps(problem: PlanningProblem, power_kw: Array, battery_kw: Array, tolerance: float) -> Iterator[str]:
+    for cap in problem.caps:
+        use = (cap.load @ power_kw + cap.battery_load * battery_kw).reshape(1, -1)
+        limit = np.maximum(cap.limit, 0.0) if cap.floor is None and not cap.battery_load else cap.limit
+        yield _worst([f"cap {cap.name!r}"], use, limit.reshape(1, -1), tolerance, "over the limit")
+        if cap.floor is not None:
+            yield _worst([f"cap {cap.name!r}"], -use, -cap.floor.reshape(1, -1), tolerance, "below the floor")
+
+
+def _of_batteries(problem: PlanningProblem, power_kw: Array, tolerance: float) -> Iterator[str]:
+    for row, session in enumerate(problem.sessions):
+        if session.battery is not None and session.discharge_max_kw > 0:
+            kept = charged_kwh(problem, power_kw)[row] * session.battery.charge_efficiency
+            stored = (session.battery.stored_kwh + np.cumsum(kept)).reshape(1, -1)
+            name = [f"session {session.session_id!r}"]
+            yield _worst(name, stored, np.full_like(stored, session.battery.capacity_kwh), tolerance, "kWh, overfull")
+            yield _worst(name, -stored, np.full_like(stored, -session.battery.least_kwh), tolerance, "kWh, too empty")
+
+
+def _of_the_site(
+    problem: PlanningProblem, power_kw: Array, battery_kw: Array, grid_kw: Array | None, tolerance: float
+) -> Iterator[str]:
+    site = problem.site
+    if site is None:
+        if battery_kw.any():
+            yield "battery power without a battery"
+        return
+    if site.battery is None and battery_kw.any():
+        yield "battery power without a battery"
+    if site.battery is not None:
+        yield from _of_the_site_battery(problem, site.battery, battery_kw, tolerance)
+    if grid_kw is not None:
+        yield from _of_the_meter(site, power_kw, battery_kw, grid_kw, tolerance)
+
+
+def _of_the_site_battery(
+    problem: PlanningProblem, battery: SiteBattery, battery_kw: Array, tolerance: float
+) -> Iterator[str]:
+    into_kw, out_kw = np.maximum(battery_kw, 0.0), np.maximum(-battery_kw, 0.0)
+    kept_kw = into_kw * battery.charge_efficiency - out_kw / battery.discharge_efficiency
+    stored = (battery.stored_kwh + np.cumsum(kept_kw * problem.horizon.hours)).reshape(1, -1)
+    name = ["battery"]
+    yield _worst(name, into_kw[None], np.full_like(stored, battery.charge_max_kw), tolerance, "kW in")
+    yield _worst(name, out_kw[None], np.full_like(stored, battery.discharge_max_kw), tolerance, "kW out")
+    yield _worst(name, stored, np.full_like(stored, battery.capacity_kwh), tolerance, "kWh, overfull")
+    yield _worst(name, -stored, np.full_like(stored, -battery.least_kwh), tolerance, "kWh, too empty")
+    yield _worst(name, -stored[:, -1:], np.array([[-battery.end_kwh]]), tolerance, "kWh, too empty at the end")
+
+
+def _of_the_meter(
+    site: SiteFlows, power_kw: Array, battery_kw: Array, grid_kw: Array, tolerance: float
+) -> Iterator[str]:
+    net_kw = (site.base_kw + power_kw.sum(axis=0) + battery_kw).reshape(1, -1)
+    yield _worst(["grid"], grid_kw[None], net_kw, tolerance, "kW, more than the site uses")
+    yield _worst(["grid"], net_kw - site.pv_kw, grid_kw[None], tolerance, "kW, more than import and the sun give")
 
 
 def _worst(names: list[str], value: Array, limit: Array, tolerance: float, what: str) -> str:
@@ -109,40 +172,3 @@ def _worst(names: list[str], value: Array, limit: Array, tolerance: float, what:
     row, step = np.unravel_index(np.argmax(np.where(broken, value - limit, -np.inf)), value.shape)
     more = f", and {np.count_nonzero(broken) - 1} more" if np.count_nonzero(broken) > 1 else ""
     return f"{names[row]} step {step}: {value[row, step]:.6g} against {limit[row, step]:.6g} ({what}{more})"
-
-
-def assess(
-    problem: PlanningProblem,
-    power_kw: Array,
-    planner: str,
-    status: PlanStatus,
-    reason: str = "",
-) -> Plan:
-    """The plan these powers make, with what they leave unserved and what the energy costs.
-
-    Args:
-        problem: what was asked.
-        power_kw: shape (n_sessions, n_steps).
-        planner: who answers.
-        status: how the planner came by the powers; not questioned here.
-        reason: why a fallback stepped in.
-
-    Raises:
-        PlanningError: the powers break a limit.
-    """
-    broken = violations(problem, power_kw)
-    if broken:
-        raise PlanningError(f"{planner} broke {len(broken)} kinds of limits: " + "; ".join(broken[:3]))
-    power_kw = np.maximum(power_kw, 0.0)
-    step_h = problem.horizon.step_h
-    wanted_kwh = np.array([s.energy_kwh for s in problem.sessions], dtype=float)
-    return Plan(
-        planner=planner,
-        status=status,
-        horizon=problem.horizon,
-        session_ids=tuple(s.session_id for s in problem.sessions),
-        power_kw=power_kw,
-        unserved_kwh=np.maximum(wanted_kwh - power_kw.sum(axis=1) * step_h, 0.0),
-        cost_eur=float(problem.price_eur_per_kwh @ power_kw.sum(axis=0)) * step_h,
-        reason=reason,
-    )

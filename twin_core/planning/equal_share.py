@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from twin_core.models.plan import Plan, PlanningProblem, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import PlanningProblem
 from twin_core.planning.allocation import equally, fill
-from twin_core.planning.check import assess
+from twin_core.planning.assessment import assess
 
 
 class EqualShare:

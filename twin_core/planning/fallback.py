@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from twin_core.errors import PlanningError
-from twin_core.models.plan import Array, Cap, Plan, PlanningProblem, PlanStatus, SessionNeed
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
 from twin_core.planning.allocation import equally, fill
-from twin_core.planning.check import assess
+from twin_core.planning.assessment import assess
 
 NAME = "equal_share"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twin_core.models.plan import Plan, PlanningProblem
+from twin_core.models.plan import Plan
+from twin_core.models.problem import PlanningProblem
 
 
 class Planner(Protocol):

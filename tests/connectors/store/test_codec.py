@@ -21,7 +21,8 @@ from twin_core.models.charger import ChargerIdentity
 from twin_core.models.events import ChargerBooted, Event, GatewayRestarted, LimitChanged, PlanAdopted, Ticked
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, NodeId, SessionId
-from twin_core.models.plan import Horizon, Plan, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Horizon
 from twin_core.models.quantities import Instant
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(timedelta(hours=-9, minutes=-30))])

@@ -16,7 +16,8 @@ from tests.fakes import EPOCH, LoopClock, instant
 from twin_core.errors import StorageError
 from twin_core.models.events import PlanAdopted, Ticked
 from twin_core.models.ids import SessionId
-from twin_core.models.plan import Horizon, Plan, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Horizon
 
 
 @pytest.fixture

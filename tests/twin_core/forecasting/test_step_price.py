@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin_core.forecasting.step_price import step_prices
-from twin_core.models.plan import Horizon
+from twin_core.models.problem import Horizon
 from twin_core.models.tariff import Tariff, flat_tariff
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -60,5 +60,5 @@ def test_every_step_costs_what_the_tariff_says_piece_by_piece(gaps: list[float],
     starts = tuple(NOON + timedelta(hours=first_h + float(h)) for h in np.cumsum(gaps))
     tariff = Tariff(starts, tuple(0.1 * (i % 4) + 0.05 for i in range(len(starts))))
     horizon = Horizon(NOON, step_h, 16)
-    expected = [mean_price(tariff, when, when + horizon.step) for when in horizon.times()]
+    expected = [mean_price(tariff, when, when + timedelta(hours=horizon.step_h)) for when in horizon.times()]
     np.testing.assert_allclose(step_prices(tariff, horizon), expected, atol=1e-9)

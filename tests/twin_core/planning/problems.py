@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
-from twin_core.models.plan import Array, Cap, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

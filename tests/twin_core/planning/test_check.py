@@ -10,8 +10,10 @@ import pytest
 
 from tests.twin_core.planning.problems import NOON, car, depot, limit
 from twin_core.errors import ConfigurationError, PlanningError
-from twin_core.models.plan import Horizon, PlanningProblem, PlanStatus
-from twin_core.planning.check import assess, violations
+from twin_core.models.plan import PlanStatus
+from twin_core.models.problem import Horizon, PlanningProblem
+from twin_core.planning.assessment import assess
+from twin_core.planning.check import violations
 from twin_core.planning.table import PLANNERS, planner
 
 NAN, INF = float("nan"), float("inf")

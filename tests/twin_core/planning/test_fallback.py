@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import NOON, car, depot, limit, problems
-from twin_core.models.plan import Horizon, PlanningProblem, PlanStatus
+from twin_core.models.plan import PlanStatus
+from twin_core.models.problem import Horizon, PlanningProblem
 from twin_core.planning.fallback import rescue
 from twin_core.planning.table import planner
 

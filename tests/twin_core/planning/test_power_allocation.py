@@ -13,10 +13,12 @@ from scipy.optimize import linprog
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh, limit, problems
 from twin_core.errors import PlanningError
-from twin_core.models.plan import Plan, PlanningProblem, PlanStatus
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import PlanningProblem
 from twin_core.planning import power_allocation
 from twin_core.planning.check import violations
-from twin_core.planning.power_allocation import TIE_BREAK_EUR_PER_KWH, PowerAllocation, shortfall_prices
+from twin_core.planning.optimum import TIE_BREAK_EUR_PER_KWH, shortfall_prices
+from twin_core.planning.power_allocation import PowerAllocation
 from twin_core.planning.table import PLANNERS, planner
 
 

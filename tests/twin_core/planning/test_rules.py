@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh, limit, problems
-from twin_core.models.plan import Array, PlanningProblem, PlanStatus
+from twin_core.models.plan import PlanStatus
+from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import bounds_of
 from twin_core.planning.check import violations
 from twin_core.planning.table import PLANNERS, planner
