@@ -86,10 +86,18 @@ def optimal_plan(
         seen = lens(seen)
     taken = bench.solver_for(seen)
     found = taken.solve(seen, deadline_s=deadline_s)
-    flows = {"battery_kw": found.battery_kw, "grid_kw": found.grid_kw}
-    status = PlanStatus.PROVED if found.proved else PlanStatus.FEASIBLE
-    plan = assess(problem, found.power_kw, name, status, bound_eur=found.bound_eur, solver=taken.name, **flows)
-    plan = replace(plan, objective_eur=bill(seen, found.power_kw, **flows).objective_eur)
+    plan = assess(
+        problem,
+        found.power_kw,
+        name,
+        PlanStatus.PROVED if found.proved else PlanStatus.FEASIBLE,
+        battery_kw=found.battery_kw,
+        grid_kw=found.grid_kw,
+        bound_eur=found.bound_eur,
+        solver=taken.name,
+    )
+    minimised = bill(seen, plan.power_kw, battery_kw=found.battery_kw, grid_kw=found.grid_kw)
+    plan = replace(plan, objective_eur=minimised.objective_eur)
     if plan.gap is not None and not plan.gap <= CERTIFIED_GAP:
         return replace(plan, status=PlanStatus.FEASIBLE)
     return plan
