@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks import planning_problems as problems
-from benchmarks.peers import adacharge, flexmeasures
+from benchmarks.peers import adacharge
+from benchmarks.peers.environment import Peer, question
 from benchmarks.rolling_tick import tick_rows
 from gateway.planner_process import PlannerProcess
 from twin_core.models.problem import PlanningProblem
 from twin_core.planning.accounting import bill
 from twin_core.planning.optimum import optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
+from twin_core.planning.table import planner
 
 Row = dict[str, Any]
 REPEATS = 9
+NOT_INSTALLED: dict[str, Any] = {"ms": [], "version": "not installed"}
 
 
 def run() -> list[Row]:
@@ -48,6 +51,7 @@ def _rows() -> Iterator[Row]:
     yield _ours("site tree, 60 stations, 3 phases, 1200 x 96", problems.tree(), "highs")
     yield _ours("demand charge, 1200 x 96", problems.demand_charge(), "highs")
     yield from _beside_flexmeasures()
+    yield _beside_acnportal()
     yield asyncio.run(_through_the_process())
 
 
@@ -88,16 +92,26 @@ def _beside_adacharge() -> Row:
 
 
 def _beside_flexmeasures() -> Iterator[Row]:
-    there = flexmeasures.installed()
+    """A similar problem, not the same: its cars leave with an exact energy, so they ask for what the site can carry."""
+    peer, there = Peer("flexmeasures"), Peer("flexmeasures").installed()
     for name, problem in (("plain site, 100 x 96", problems.plain(100, 96)), ("V2G, 50 x 96", problems.v2g())):
         asked, bench = served_first(problem), SolverBench()
         chosen = bench.solver_for(asked)
         chosen.solve(asked)
         ours_ms = [_timed(lambda chosen=chosen, asked=asked: chosen.solve(asked)) for _ in range(REPEATS)]
         gap = optimal_plan("bench", asked, bench).gap
-        answer = flexmeasures.solve(problem, repeats=3) if there else {"ms": [], "version": "not installed"}
-        peer = f"FlexMeasures {answer['version']}, highspy"
-        yield _row(name, chosen.name, ours_ms, peer, answer["ms"], gap)
+        answer = peer.ask({**question(problem, demand=0.8), "repeats": 3}) if there else NOT_INSTALLED
+        said = f"FlexMeasures {answer['version']}, device scheduler, highspy"
+        yield _row(name, chosen.name, ours_ms, said, answer["ms"], gap)
+
+
+def _beside_acnportal() -> Row:
+    """A day under least laxity first: ours is planned ahead at once, theirs is simulated step by step."""
+    problem, rule, peer = problems.plain(100, 288, kw_per_ev=5.0), planner("llf"), Peer("acnportal")
+    ours_ms = [_timed(lambda: rule.plan(problem)) for _ in range(REPEATS)]
+    answer = peer.ask({**question(problem, demand=1.0), "repeats": 3}) if peer.installed() else NOT_INSTALLED
+    said = f"acnportal {answer['version']}, LLF in ACN-Sim"
+    return _row("least laxity first over a day, 100 x 288", "llf", ours_ms, said, answer["ms"])
 
 
 async def _through_the_process() -> Row:
