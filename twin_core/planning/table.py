@@ -9,6 +9,7 @@ from twin_core.errors import ConfigurationError
 from twin_core.planning.edf import EarliestDeadlineFirst
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.fifs import FirstInFirstServed
+from twin_core.planning.imminent import Offerable
 from twin_core.planning.llf import LeastLaxityFirst
 from twin_core.planning.planner import Planner
 from twin_core.planning.uncontrolled import Uncontrolled
@@ -34,9 +35,16 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
 def factory(name: str) -> Callable[[], Planner]:
     """What makes a planner, by its name in the table or, for one of your own, as `package.module:Class`.
 
+    Whatever it is, its imminent steps can be offered where the problem asks for that, see `imminent`.
+
     Raises:
         ConfigurationError: there is no such planner; the text lists those there are.
     """
+    made = _made_by(name)
+    return lambda: Offerable(made())
+
+
+def _made_by(name: str) -> Callable[[], Planner]:
     if name in PLANNERS:
         return PLANNERS[name]
     module, colon, attribute = name.partition(":")
