@@ -12,6 +12,8 @@ from twin_core.planning.fifs import FirstInFirstServed
 from twin_core.planning.imminent import Offerable
 from twin_core.planning.llf import LeastLaxityFirst
 from twin_core.planning.planner import Planner
+from twin_core.planning.quick_charge import QuickCharge
+from twin_core.planning.service_first import ServiceFirst
 from twin_core.planning.uncontrolled import Uncontrolled
 
 
@@ -29,6 +31,8 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "edf": EarliestDeadlineFirst,
     "llf": LeastLaxityFirst,
     "power_allocation": _power_allocation,
+    "quick_charge": QuickCharge,
+    "service_first": ServiceFirst,
 }
 
 
