@@ -152,7 +152,7 @@ def test_who_matters_more_is_served_first_also_when_prices_are_high() -> None:
 def test_steps_are_hours_whatever_their_length() -> None:
     hourly = depot([car("a", 20, departure_h=4), car("b", 9, departure_h=3)], 9.0, [0.3, 0.1, 0.2, 0.4])
     quarters = depot(hourly.sessions, 9.0, [p for p in (0.3, 0.1, 0.2, 0.4) for _ in range(4)], 0.25)
-    one, other = PowerAllocation().plan(hourly), PowerAllocation().plan(quarters)
+    one, other = PowerAllocation("cvxpy").plan(hourly), PowerAllocation().plan(quarters)
     assert one.cost_eur == pytest.approx(other.cost_eur, abs=1e-4)
     assert one.unserved_kwh.sum() == pytest.approx(other.unserved_kwh.sum(), abs=1e-6)
 
@@ -168,10 +168,10 @@ def test_a_solver_that_proved_nothing_is_not_believed(status: str, monkeypatch: 
     monkeypatch.setattr(cp.Problem, "solve", unsure)
     problem = depot([car("a", 15)], site_kw=12)
     if status == "optimal_inaccurate":
-        assert PowerAllocation().plan(problem).status is PlanStatus.FEASIBLE
+        assert PowerAllocation("cvxpy").plan(problem).status is PlanStatus.FEASIBLE
     else:
         with pytest.raises(PlanningError, match=status):
-            PowerAllocation().plan(problem)
+            PowerAllocation("cvxpy").plan(problem)
 
 
 def test_nonsense_of_a_solver_that_says_optimal_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,4 +184,4 @@ def test_nonsense_of_a_solver_that_says_optimal_is_found_out(monkeypatch: pytest
 
     monkeypatch.setattr(cp.Problem, "solve", liar)
     with pytest.raises(PlanningError, match="not finite"):
-        PowerAllocation().plan(depot([car("a", 15)], site_kw=12))
+        PowerAllocation("cvxpy").plan(depot([car("a", 15)], site_kw=12))
