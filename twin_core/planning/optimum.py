@@ -11,6 +11,7 @@ from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import bill
 from twin_core.planning.assessment import assess
+from twin_core.planning.reasons import explain
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 
@@ -97,7 +98,7 @@ def optimal_plan(
         solver=taken.name,
     )
     minimised = bill(seen, plan.power_kw, battery_kw=found.battery_kw, grid_kw=found.grid_kw)
-    plan = replace(plan, objective_eur=minimised.objective_eur)
+    plan = replace(plan, objective_eur=minimised.objective_eur, reasons=explain(seen, plan, found.duals))
     if plan.gap is not None and not plan.gap <= CERTIFIED_GAP:
         return replace(plan, status=PlanStatus.FEASIBLE)
     return plan
