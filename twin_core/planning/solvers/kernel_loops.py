@@ -66,19 +66,29 @@ class Network(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Working space of a search backwards from an end.
+    """Working space of a search for paths to one end, which all lead from level to level down to it.
+
+    A session enters a step of its own level, and another one leaves that step, whose level is one lower.
 
     Attributes:
+        step_level: shape (n_steps,), from 1 on; 0 where no path leads to the end, -1 where none ever will.
+        session_level: shape (n_sessions,), the same; 1 where a session can enter the end itself.
         queue: shape (n_steps,), steps in the order in which they were reached.
-        mover: shape (n_steps,), the session that can leave a step for the next one towards the end; -1 at the end.
-        onward: shape (n_steps,), that next step; -1 where the session leaves for its own shortfall.
+        sources: shape (n_sessions,), sessions reached that have energy to place.
+        enters: shape (n_sessions,), the step to try next; those before lead nowhere any more.
+        leaves: shape (n_steps,), the place in `Network.present` of the session to try next.
+        path_step: shape (n_steps + 1,), the steps of the path that is followed.
+        path_session: shape (n_steps + 1,), the sessions that enter them.
     """
 
+    step_level: Indices
+    session_level: Indices
     queue: Indices
-    mover: Indices
-    onward: Indices
-    seen_step: Flags
-    seen_session: Flags
+    sources: Indices
+    enters: Indices
+    leaves: Indices
+    path_step: Indices
+    path_session: Indices
 
 
 @_compiled
@@ -136,10 +146,13 @@ def place_cheapest(
     n_sessions, n_steps = net.upper_kwh.shape
     search = Search(
         np.empty(n_steps, np.int64),
+        np.empty(n_sessions, np.int64),
         np.empty(n_steps, np.int64),
+        np.empty(n_sessions, np.int64),
+        np.empty(n_sessions, np.int64),
         np.empty(n_steps, np.int64),
-        np.empty(n_steps, np.bool_),
-        np.empty(n_sessions, np.bool_),
+        np.empty(n_steps + 1, np.int64),
+        np.empty(n_steps + 1, np.int64),
     )
     later_kwh = net.upper_kwh.sum(axis=1)
     left_kwh = net.open_kwh.sum()
@@ -246,84 +259,139 @@ def _pull(net: Network, search: Search, step: int, session: int) -> float:
         step: the end; -1 where it is the shortfall of `session`.
         session: the session whose shortfall is the end.
     """
-    search.seen_step[:] = net.settled_step
-    search.seen_session[:] = net.settled_session
-    n_reached, n_searched, pulled_kwh = 0, 0, 0.0
-    if step >= 0:
-        if search.seen_step[step]:
-            return 0.0
-        n_reached = _reach(search, step, _NONE, _NONE, n_reached)
-    elif search.seen_session[session]:
-        return 0.0
-    else:
-        n_reached = _reach_steps_of(net, search, session, _NONE, n_reached)
+    n_sources, pulled_kwh = _level(net, search, step, session), 0.0
+    for n in range(n_sources):
+        pushed_kwh = 1.0
+        while pushed_kwh > 0.0 and net.open_kwh[search.sources[n]] > NEGLIGIBLE_KWH:
+            pushed_kwh = _push(net, search, search.sources[n], step)
+            pulled_kwh += pushed_kwh
+            if step >= 0 and net.room_kwh[step] <= NEGLIGIBLE_KWH:
+                return pulled_kwh
+    if pulled_kwh == 0.0:
+        net.settled_step[:] = search.step_level != 0
+        net.settled_session[:] = search.session_level != 0
+    return pulled_kwh
+
+
+@_compiled
+def _level(net: Network, search: Search, step: int, session: int) -> int:
+    """Set the levels of all that can reach the end; how many of the sessions have energy to place."""
+    search.step_level[:] = np.where(net.settled_step, -1, 0)
+    search.session_level[:] = np.where(net.settled_session, -1, 0)
+    search.enters[:] = net.first
+    search.leaves[:] = net.offset[:-1]
+    n_reached, n_searched, n_sources = 0, 0, 0
+    if step >= 0 and not net.settled_step[step]:
+        search.step_level[step] = 1
+        search.queue[0] = step
+        n_reached = 1
+    elif session >= 0 and not net.settled_session[session]:
+        search.session_level[session] = 1
+        n_reached = _reach_steps_of(net, search, session, 0)
     while n_searched < n_reached:
         at = search.queue[n_searched]
         n_searched += 1
         for n in range(net.offset[at], net.offset[at + 1]):
             i = net.present[n]
-            if search.seen_session[i] or net.upper_kwh[i, at] - net.placed_kwh[i, at] <= NEGLIGIBLE_KWH:
-                continue
-            if net.open_kwh[i] > NEGLIGIBLE_KWH:
-                pulled_kwh += _push(net, search, i, at)
-                if step >= 0 and net.room_kwh[step] <= NEGLIGIBLE_KWH:
-                    return pulled_kwh
-            else:
-                n_reached = _reach_steps_of(net, search, i, at, n_reached)
-    if pulled_kwh == 0.0:
-        net.settled_step[:] = search.seen_step
-        net.settled_session[:] = search.seen_session
-    return pulled_kwh
+            if search.session_level[i] == 0 and net.upper_kwh[i, at] - net.placed_kwh[i, at] > NEGLIGIBLE_KWH:
+                search.session_level[i] = search.step_level[at]
+                n_reached = _reach_steps_of(net, search, i, n_reached)
+                if net.open_kwh[i] > NEGLIGIBLE_KWH:
+                    search.sources[n_sources] = i
+                    n_sources += 1
+    return n_sources
 
 
 @_compiled
-def _reach(search: Search, step: int, mover: int, onward: int, n_reached: int) -> int:
-    search.seen_step[step] = True
-    search.mover[step] = mover
-    search.onward[step] = onward
-    search.queue[n_reached] = step
-    return n_reached + 1
-
-
-@_compiled
-def _reach_steps_of(net: Network, search: Search, session: int, onward: int, n_reached: int) -> int:
+def _reach_steps_of(net: Network, search: Search, session: int, n_reached: int) -> int:
     """Reach the steps that a session could leave; how many are reached now."""
-    search.seen_session[session] = True
     for k in range(net.first[session], net.end[session]):
-        if not search.seen_step[k] and net.placed_kwh[session, k] > NEGLIGIBLE_KWH:
-            n_reached = _reach(search, k, session, onward, n_reached)
+        if search.step_level[k] == 0 and net.placed_kwh[session, k] > NEGLIGIBLE_KWH:
+            search.step_level[k] = search.session_level[session] + 1
+            search.queue[n_reached] = k
+            n_reached += 1
     return n_reached
 
 
 @_compiled
-def _push(net: Network, search: Search, session: int, step: int) -> float:
-    """Place energy of a session in a step from which others make way up to the end of the search; in kWh."""
-    kwh: float = min(net.open_kwh[session], net.upper_kwh[session, step] - net.placed_kwh[session, step])
-    at = step
-    while at != _NONE and search.mover[at] != _NONE:
-        mover, onward = search.mover[at], search.onward[at]
-        kwh = min(kwh, net.placed_kwh[mover, at])
-        if onward != _NONE:
-            kwh = min(kwh, net.upper_kwh[mover, onward] - net.placed_kwh[mover, onward])
-        at = onward
-    if at != _NONE:
-        kwh = min(kwh, net.room_kwh[at])
-    if kwh <= NEGLIGIBLE_KWH:
+def _push(net: Network, search: Search, source: int, end: int) -> float:
+    """Place energy of a session in a step, others making way down to the end; in kWh, 0 when no path is left.
+
+    Args:
+        end: the step; -1 where it is a shortfall.
+    """
+    length, gives_up = _path(net, search, source, end)
+    if length == 0:
         return 0.0
-    net.open_kwh[session] -= kwh
-    net.placed_kwh[session, step] += kwh
-    at = step
-    while at != _NONE and search.mover[at] != _NONE:
-        mover, onward = search.mover[at], search.onward[at]
-        net.placed_kwh[mover, at] -= kwh
-        if onward != _NONE:
-            net.placed_kwh[mover, onward] += kwh
-        else:
-            net.short_kwh[mover] += kwh
-        at = onward
-    if at != _NONE:
-        net.room_kwh[at] -= kwh
+    kwh: float = net.open_kwh[source]
+    for n in range(length):
+        i, k = search.path_session[n], search.path_step[n]
+        kwh = min(kwh, net.upper_kwh[i, k] - net.placed_kwh[i, k])
+        if n + 1 < length or gives_up:
+            kwh = min(kwh, net.placed_kwh[search.path_session[n + 1], k])
+    if not gives_up:
+        kwh = min(kwh, net.room_kwh[end])
+    for n in range(length):
+        i, k = search.path_session[n], search.path_step[n]
+        net.placed_kwh[i, k] += kwh
+        if n + 1 < length or gives_up:
+            net.placed_kwh[search.path_session[n + 1], k] -= kwh
+    net.open_kwh[source] -= kwh
+    if gives_up:
+        net.short_kwh[search.path_session[length]] += kwh
+    else:
+        net.room_kwh[end] -= kwh
     return kwh
+
+
+@_compiled
+def _path(net: Network, search: Search, source: int, end: int) -> tuple[int, bool]:
+    """How many steps the path from a session down to the end has, 0 for none; and whether its end is a shortfall.
+
+    What proves a dead end is skipped by every later path: levels only lead down, and pushing opens nothing downwards.
+    """
+    depth = 0
+    search.path_session[0] = source
+    while True:
+        at = _step_to_enter(net, search, search.path_session[depth])
+        if at == _NONE:
+            if depth == 0:
+                return 0, False
+            depth -= 1
+            at = search.path_step[depth]
+            search.leaves[at] += 1
+        search.path_step[depth] = at
+        if at == end:
+            return depth + 1, False
+        leaver = _session_to_leave(net, search, at)
+        if leaver == _NONE:
+            search.enters[search.path_session[depth]] += 1
+            continue
+        depth += 1
+        search.path_session[depth] = leaver
+        if end == _NONE and search.step_level[at] == 2:
+            return depth, True
+
+
+@_compiled
+def _step_to_enter(net: Network, search: Search, session: int) -> int:
+    while search.enters[session] < net.end[session]:
+        k = search.enters[session]
+        if search.step_level[k] == search.session_level[session]:
+            if net.upper_kwh[session, k] - net.placed_kwh[session, k] > NEGLIGIBLE_KWH:
+                return int(k)
+        search.enters[session] += 1
+    return _NONE
+
+
+@_compiled
+def _session_to_leave(net: Network, search: Search, step: int) -> int:
+    while search.leaves[step] < net.offset[step + 1]:
+        i = net.present[search.leaves[step]]
+        if search.session_level[i] == search.step_level[step] - 1 and net.placed_kwh[i, step] > NEGLIGIBLE_KWH:
+            return int(i)
+        search.leaves[step] += 1
+    return _NONE
 
 
 @_compiled
