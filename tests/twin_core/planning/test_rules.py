@@ -11,10 +11,10 @@ from twin_core.models.plan import PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import bounds_of
 from twin_core.planning.check import violations
-from twin_core.planning.table import PLANNERS, planner
+from twin_core.planning.table import planner
 
-OPTIMISERS = {"power_allocation", "quick_charge", "service_first"}
-RULES = [name for name in PLANNERS if name not in OPTIMISERS]
+RULES = ["uncontrolled", "fifs", "equal_share", "edf", "llf", "round_robin"]
+"""Those that fill from now on; `as_late_as_possible` fills from the end."""
 
 
 @pytest.mark.parametrize("name", RULES)
