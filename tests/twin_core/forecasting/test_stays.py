@@ -24,6 +24,12 @@ def test_short_stays_say_nothing_about_long_ones() -> None:
     assert forecast.left_h(8.0, 0.0) == pytest.approx(8.0)
 
 
+def test_an_announcement_is_discounted_and_never_extended_until_it_has_passed() -> None:
+    forecast = StayForecast([PastStay(4.0, 9.0)] * 50)
+    assert forecast.left_h(4.0, 1.0) == pytest.approx(3.0)
+    assert forecast.left_h(4.0, 5.0) == pytest.approx(4.0)
+
+
 def test_with_little_to_go_by_the_announcement_stands() -> None:
     assert StayForecast([PastStay(8.0, 1.0)] * 3).left_h(5.0, 2.0) == pytest.approx(3.0)
     assert StayForecast([]).left_h(5.0, 6.0) == 0.0

@@ -38,7 +38,7 @@ def full(problem: PlanningProblem, power_kw: Array) -> float:
     return sum(s.priority for s, e in zip(problem.sessions, got, strict=True) if e >= s.energy_kwh - 1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(crowded())
 def test_no_plan_delivers_more_energy(problem: PlanningProblem) -> None:
     mine, most = ServiceFirst().plan(problem), QuickCharge().plan(problem)
@@ -46,7 +46,7 @@ def test_no_plan_delivers_more_energy(problem: PlanningProblem) -> None:
     assert not violations(problem, mine.power_kw)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(crowded())
 def test_at_that_energy_no_fewer_are_served_in_full_than_by_quick_charge(problem: PlanningProblem) -> None:
     assert full(problem, ServiceFirst().plan(problem).power_kw) >= full(problem, QuickCharge().plan(problem).power_kw)
