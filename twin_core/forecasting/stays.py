@@ -24,7 +24,10 @@ class PastStay:
 
 
 class StayForecast:
-    """Time left at a charger, as a quantile over past stays that are alike.
+    """Time left at a charger: a quantile over past stays that are alike, and never beyond what was announced.
+
+    An announcement is only ever discounted. A stay counted on too long costs energy that is then never delivered; one
+    counted on too short only brings it forward.
 
     Alike are those whose announced stay was closest and that were still there after as long as this one has been: who
     has outstayed the announcement is compared with others who had. Pure: it knows what it was given, so give it
@@ -41,7 +44,7 @@ class StayForecast:
     """
 
     def __init__(
-        self, past: Iterable[PastStay], *, quantile: float = 0.3, neighbours: int = 80, least: int = 20
+        self, past: Iterable[PastStay], *, quantile: float = 0.2, neighbours: int = 80, least: int = 20
     ) -> None:
         if not 0 < quantile < 1:
             raise ValueError(f"quantile is {quantile}, must be above 0 and below 1")
@@ -60,7 +63,8 @@ class StayForecast:
         alike_h = self._alike(announced_h, elapsed_h)
         if alike_h.size < self._least:
             return max(0.0, announced_h - elapsed_h)
-        return float(np.quantile(alike_h, self._quantile))
+        learned_h = float(np.quantile(alike_h, self._quantile))
+        return min(learned_h, announced_h - elapsed_h) if announced_h > elapsed_h else learned_h
 
     def _alike(self, announced_h: float, elapsed_h: float) -> Array:
         """Hours that similar past stays still lasted after `elapsed_h`."""

@@ -13,6 +13,7 @@ from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.assessment import assess
 from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
+from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import energy_only, sooner_first
 from twin_core.planning.solvers.table import SolverBench
 
@@ -117,9 +118,8 @@ class ServiceFirst:
         energy_kwh = _delivered(problem, plan.power_kw)
         if not energy_kwh.sum() >= chosen.total_kwh - _SAME_ENERGY_KWH * max(1.0, chosen.total_kwh):
             return assess(problem, chosen.power_kw, self.name, PlanStatus.FEASIBLE)
-        return assess(
-            problem, plan.power_kw, self.name, PlanStatus.FEASIBLE, battery_kw=plan.battery_kw, solver=plan.solver
-        )
+        power_kw = first_in_line_now(problem, plan.power_kw, _line(problem, chosen))
+        return assess(problem, power_kw, self.name, PlanStatus.FEASIBLE, battery_kw=plan.battery_kw, solver=plan.solver)
 
     def _offer(self, problem: PlanningProblem, seen: PlanningProblem) -> _Offer:
         found = self._bench.solver_for(seen).solve(seen)
@@ -151,6 +151,14 @@ def _short(problem: PlanningProblem, energy_kwh: Array) -> _Mask:
     wanted = _wanted(problem)
     short: _Mask = ~(energy_kwh >= wanted - _FULL_KWH * np.maximum(1.0, wanted))
     return short
+
+
+def _line(problem: PlanningProblem, chosen: _Offer) -> Array:
+    """Rank in line: who will be full first, of these who is soonest done, and nobody before it is here."""
+    queue = _wanted(problem) / np.array([s.priority for s in problem.sessions])
+    rank = np.empty(len(queue))
+    rank[np.lexsort((queue, ~chosen.full))] = np.arange(len(queue))
+    return rank
 
 
 def _weighed(problem: PlanningProblem, weight: Array) -> PlanningProblem:

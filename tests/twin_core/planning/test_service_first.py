@@ -1,0 +1,86 @@
+"""The default planner: energy first, then people, then money."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.twin_core.planning.problems import car, depot, energy_kwh
+from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.check import violations
+from twin_core.planning.precedence import first_in_line_now
+from twin_core.planning.quick_charge import QuickCharge
+from twin_core.planning.service_first import ServiceFirst
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> PlanningProblem:
+    """Cars below one cap that is often too small."""
+    cars = [
+        car(
+            f"car {i}",
+            draw(st.floats(1.0, 40.0)),
+            draw(st.sampled_from([0.0, 0.0, 1.0])),
+            draw(st.floats(1.0, 6.0)),
+            priority=draw(st.sampled_from([0.5, 1.0, 2.0])),
+        )
+        for i in range(draw(st.integers(1, 6)))
+    ]
+    prices = draw(st.lists(st.sampled_from([-0.05, 0.05, 0.1, 0.3]), min_size=6, max_size=6))
+    return depot(cars, draw(st.floats(1.0, 40.0)), prices)
+
+
+def full(problem: PlanningProblem, power_kw: Array) -> float:
+    """Summed priority of those who get all they want."""
+    got = energy_kwh(problem, power_kw)
+    return sum(s.priority for s, e in zip(problem.sessions, got, strict=True) if e >= s.energy_kwh - 1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowded())
+def test_no_plan_delivers_more_energy(problem: PlanningProblem) -> None:
+    mine, most = ServiceFirst().plan(problem), QuickCharge().plan(problem)
+    assert mine.power_kw.sum() == pytest.approx(most.power_kw.sum(), abs=1e-4, rel=1e-6)
+    assert not violations(problem, mine.power_kw)
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowded())
+def test_at_that_energy_no_fewer_are_served_in_full_than_by_quick_charge(problem: PlanningProblem) -> None:
+    assert full(problem, ServiceFirst().plan(problem).power_kw) >= full(problem, QuickCharge().plan(problem).power_kw)
+
+
+def test_a_shortfall_falls_on_the_one_who_wants_most_instead_of_on_everybody() -> None:
+    problem = depot([car("big", 40), car("a", 10), car("b", 10), car("c", 10)], 10)
+    assert energy_kwh(problem, ServiceFirst().plan(problem).power_kw) == pytest.approx([10, 10, 10, 10], abs=1e-4)
+
+
+def test_who_waited_through_earlier_days_is_served_before_one_who_wants_less() -> None:
+    problem = depot([car("owed", 40, priority=9), car("a", 10), car("b", 10)], 12, prices=(0.2,) * 4)
+    assert energy_kwh(problem, ServiceFirst().plan(problem).power_kw)[0] == pytest.approx(40, abs=1e-4)
+
+
+def test_money_is_saved_where_that_costs_nobody_energy() -> None:
+    problem = depot([car("only", 10)], 20, prices=(0.4, 0.1, 0.4, 0.4))
+    assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 10, 0, 0], abs=1e-6)
+
+
+def test_nothing_is_put_off_into_an_hour_for_which_a_crowd_is_expected() -> None:
+    here = car("here", 10)
+    crowd = car("crowd", 10, 1.0, 2.0, priority=1e-6)
+    problem = depot([here, crowd], 10, prices=(0.4, 0.1, 0.5, 0.5))
+    assert ServiceFirst().plan(problem).power_kw[0, 0] == pytest.approx(10, abs=1e-6)
+
+
+def test_who_comes_first_in_line_goes_first_and_nobody_loses_by_it() -> None:
+    problem = depot([car("a", 10), car("b", 10)], 10)
+    moved = first_in_line_now(problem, np.array([[0.0, 10, 0, 0], [10, 0, 0, 0]]), np.array([0.0, 1.0]))
+    assert moved.tolist() == [[10, 0, 0, 0], [0, 10, 0, 0]]
+
+
+def test_nobody_lets_another_go_first_who_will_be_gone_by_then() -> None:
+    problem = depot([car("a", 10), car("b", 10, departure_h=1.0)], 10)
+    power_kw = np.array([[0.0, 10, 0, 0], [10, 0, 0, 0]])
+    assert first_in_line_now(problem, power_kw, np.array([0.0, 1.0])).tolist() == power_kw.tolist()
