@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import cvxpy as cp
-import numpy as np
 
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
@@ -44,14 +43,23 @@ class BoxRobust:
         if problem.site is None and any(s.discharge_max_kw > 0 for s in problem.sessions):
             return noted(self._both_ways(problem, deviation), BOTH_WAYS)
 
+        # Who is served comes before what it costs, so that what all kWh get dearer by has no say in either. With flows
+        # of the site it has: it is saved where the sun stands in for the grid.
+        common = float(deviation.min()) if problem.site is None and deviation.size else 0.0
+
         def at_worst(seen: PlanningProblem) -> PlanningProblem:
-            return replace(seen, price_eur_per_kwh=seen.price_eur_per_kwh + deviation)
+            return replace(seen, price_eur_per_kwh=seen.price_eur_per_kwh + (deviation - common))
 
         plan = optimal_plan(self.name, problem, self._bench, at_worst, served_first, earlier_first)
-        uniform = float(np.ptp(deviation)) == 0 if deviation.size else True
         if problem.site is not None:
             return plan
-        return noted(plan, SAME_SCHEDULE if uniform else VARYING)
+        common_eur = common * float(plan.power_kw.sum(axis=0) @ problem.horizon.hours)
+        plan = replace(
+            plan,
+            objective_eur=plan.objective_eur + common_eur,
+            bound_eur=None if plan.bound_eur is None else plan.bound_eur + common_eur,
+        )
+        return noted(plan, VARYING if (deviation > common).any() else SAME_SCHEDULE)
 
     def _both_ways(self, problem: PlanningProblem, deviation: Array) -> Plan:
         def energy_cost(energy_kwh: Any, price: Array) -> tuple[Any, list[Any]]:

@@ -45,6 +45,8 @@ class EllipsoidRobust:
         if not values.min() >= -1e-9 * max(1e-12, float(values.max())):
             raise PlanningError("hour_covariance has a negative eigenvalue: it is no covariance")
         self._root: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        # One common factor and nothing else: every pair of hours covaries alike.
+        self._alike = float(np.ptp(covariance)) <= 1e-9 * float(np.abs(covariance).max())
         self._kappa = kappa
 
     def plan(self, problem: PlanningProblem) -> Plan:
@@ -59,5 +61,4 @@ class EllipsoidRobust:
         plan = plan_at(self.name, problem, dearest, energy_cost, cp.CLARABEL)
         if self._kappa == 0:
             return noted(plan, NOMINAL)
-        # One common factor and nothing else: a root whose entries are all the same.
-        return noted(plan, ALIKE) if float(np.ptp(self._root)) <= 1e-9 * float(np.abs(self._root).max()) else plan
+        return noted(plan, ALIKE) if self._alike else plan
