@@ -8,6 +8,7 @@ from collections.abc import Callable
 from twin_core.errors import ConfigurationError
 from twin_core.planning.as_late_as_possible import AsLateAsPossible
 from twin_core.planning.carbon import Carbon
+from twin_core.planning.cohort import Cohort
 from twin_core.planning.edf import EarliestDeadlineFirst
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.fifs import FirstInFirstServed
@@ -40,6 +41,7 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "self_consumption": SelfConsumption,
     "v2g": VehicleToGrid,
     "intelligent": Intelligent,
+    "cohort": Cohort,
 }
 
 
