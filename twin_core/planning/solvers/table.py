@@ -9,13 +9,19 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.planning.solvers.solver import Solver
 
 
+def _highs() -> Solver:
+    from twin_core.planning.solvers.highs import Highs  # noqa: PLC0415 -- only where it is used
+
+    return Highs()
+
+
 def _cvxpy() -> Solver:
     from twin_core.planning.solvers.oracle import Oracle  # noqa: PLC0415 -- cvxpy takes a second and 100 MB
 
     return Oracle()
 
 
-SOLVERS: dict[str, Callable[[], Solver]] = {"cvxpy": _cvxpy}
+SOLVERS: dict[str, Callable[[], Solver]] = {"highs": _highs, "cvxpy": _cvxpy}
 """The fastest first: the first that covers a problem is taken."""
 
 
