@@ -15,6 +15,12 @@ def _kernel() -> Solver:
     return Kernel()
 
 
+def _highs() -> Solver:
+    from twin_core.planning.solvers.highs import Highs  # noqa: PLC0415 -- only where it is used
+
+    return Highs()
+
+
 def _cvxpy() -> Solver:
     from twin_core.planning.solvers.compiled import Compiled  # noqa: PLC0415 -- cvxpy takes a second and 100 MB
 
@@ -27,7 +33,12 @@ def _oracle() -> Solver:
     return Oracle()
 
 
-SOLVERS: dict[str, Callable[[], Solver]] = {"kernel": _kernel, "cvxpy": _cvxpy, "oracle": _oracle}
+SOLVERS: dict[str, Callable[[], Solver]] = {
+    "kernel": _kernel,
+    "highs": _highs,
+    "cvxpy": _cvxpy,
+    "oracle": _oracle,
+}
 """The fastest first: the first that covers a problem is taken."""
 
 

@@ -1,0 +1,157 @@
+"""HiGHS itself: options by structure, a deadline, and no point that was not checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import highspy
+import numpy as np
+
+from twin_core.errors import PlanningError
+from twin_core.models.problem import Array
+from twin_core.planning.solvers.linear_program import LinearProgram, infeasibility
+
+_COST_SCALE = 1e4
+"""Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be."""
+
+_FEASIBLE = 1e-6
+"""Largest excess of a point over a row, absolute or relative, that is taken for rounding."""
+
+_MIP_GAP = 1e-7
+"""Relative gap at which a search for whole numbers ends: a tenth of what a proved plan may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked point.
+
+    Attributes:
+        proved: HiGHS says that nothing is cheaper.
+        row_duals: in €; empty where there were whole numbers.
+        column_duals: in €; empty where there were whole numbers.
+    """
+
+    x: Array
+    proved: bool
+    row_duals: Array
+    column_duals: Array
+
+
+class Engine:
+    """One HiGHS, kept between problems: making it costs more than a small solve. No basis is kept.
+
+    A compact problem has other columns at every tick; and where prices all move, a hot basis on a fixed grid is slower
+    than a cold start on the compact one.
+    """
+
+    def __init__(self) -> None:
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        for option, value in {
+            "output_flag": False,
+            "threads": 1,
+            "mip_rel_gap": _MIP_GAP,
+            "mip_abs_gap": 0.0,
+            "mip_feasibility_tolerance": 1e-7,
+        }.items():
+            self._highs.setOptionValue(option, value)
+        self._until: float | None = None
+
+    def allow(self, deadline_s: float | None) -> None:
+        """Time for all that is asked until the next call of this; None for as long as it takes.
+
+        Counted by HiGHS, which adds up the time it ran since it was made, and counts its limit from there too.
+        """
+        self._until = None if deadline_s is None else self._highs.getRunTime() + deadline_s
+
+    def relaxed(self, lp: LinearProgram) -> Answer:
+        """The cheapest point, whole numbers or not.
+
+        Raises:
+            PlanningError: there is none, or no time to find it: a point on the way there is worth nothing.
+        """
+        plain = replace(lp, integer=np.zeros_like(lp.integer))
+        if not plain.cost.size and infeasibility(plain, np.zeros(0)) <= _FEASIBLE:
+            return Answer(np.zeros(0), True, np.zeros_like(lp.row_lower), np.zeros(0))
+        status = self._run(plain, method_for(plain))
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise PlanningError(f"the solver found no plan: {self._highs.modelStatusToString(status)}")
+        return self._checked(plain, proved=True)
+
+    def whole(self, lp: LinearProgram) -> Answer:
+        """The cheapest point with whole numbers where they must be, or the best one in time.
+
+        Raises:
+            PlanningError: there is none, or none was found in time.
+        """
+        status = self._run(lp, "choose")
+        text = self._highs.modelStatusToString(status)
+        proved = status == highspy.HighsModelStatus.kOptimal
+        stopped = status in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt)
+        found = self._highs.getInfo().primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+        if not (found and (proved or stopped)):
+            raise PlanningError(f"the solver found no plan: {text}")
+        point = self._point()
+        if not proved and not point.any():
+            raise PlanningError(f"the solver found no plan: {text}, and no more than doing nothing")
+        self._checked(lp, proved=proved)
+        # A binary that is whole to a millionth leaves powers that are almost nothing; with all of them fixed, none do.
+        whole = np.round(point)
+        fixed = replace(
+            lp,
+            lower=np.where(lp.integer, whole, lp.lower),
+            upper=np.where(lp.integer, whole, lp.upper),
+            integer=np.zeros_like(lp.integer),
+        )
+        self._until = None
+        cleaned = self.relaxed(fixed)
+        return Answer(cleaned.x, proved, np.zeros(0), np.zeros(0))
+
+    def _run(self, lp: LinearProgram, method: str) -> Any:
+        until = np.inf if self._until is None else self._until
+        if not until > self._highs.getRunTime():
+            raise PlanningError("the solver found no plan: no time left")
+        if self._highs.passModel(_model(lp)) == highspy.HighsStatus.kError:
+            raise PlanningError("the solver does not take the problem")
+        self._highs.setOptionValue("solver", method)
+        self._highs.setOptionValue("time_limit", until)
+        if self._highs.run() == highspy.HighsStatus.kError:
+            # Another user of HiGHS in this process may have set up its threads for more than one.
+            highspy.Highs.resetGlobalScheduler(True)
+            if self._highs.run() == highspy.HighsStatus.kError:
+                raise PlanningError("the solver failed")
+        return self._highs.getModelStatus()
+
+    def _point(self) -> Array:
+        return np.array(self._highs.getSolution().col_value, dtype=float)
+
+    def _checked(self, lp: LinearProgram, *, proved: bool) -> Answer:
+        point = self._point()
+        excess = infeasibility(lp, point)
+        if not excess <= _FEASIBLE:
+            raise PlanningError(f"the solver's answer breaks the problem's rows by {excess:.3g}")
+        solution = self._highs.getSolution()
+        row_duals = np.array(solution.row_dual, dtype=float) / _COST_SCALE
+        column_duals = np.array(solution.col_dual, dtype=float) / _COST_SCALE
+        return Answer(np.clip(point, lp.lower, lp.upper), proved, row_duals, column_duals)
+
+
+def method_for(lp: LinearProgram) -> str:
+    """Simplex or interior point, by what the rows look like."""
+    return "simplex"
+
+
+def _model(lp: LinearProgram) -> Any:
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = lp.matrix.shape
+    model.col_cost_, model.offset_ = lp.cost * _COST_SCALE, lp.offset_eur * _COST_SCALE
+    model.col_lower_, model.col_upper_ = lp.lower, lp.upper
+    model.row_lower_, model.row_upper_ = lp.row_lower, lp.row_upper
+    matrix = model.a_matrix_
+    matrix.format_ = highspy.MatrixFormat.kColwise
+    matrix.start_, matrix.index_, matrix.value_ = lp.matrix.indptr, lp.matrix.indices, lp.matrix.data
+    if lp.integer.any():
+        model.integrality_ = [
+            highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous for whole in lp.integer
+        ]
+    return model
