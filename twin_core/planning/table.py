@@ -22,6 +22,12 @@ def _power_allocation() -> Planner:
     return PowerAllocation()
 
 
+def _fair() -> Planner:
+    from twin_core.planning.fairness import Fair  # noqa: PLC0415 -- scipy's programmes take half a second to import
+
+    return Fair()
+
+
 PLANNERS: dict[str, Callable[[], Planner]] = {
     "uncontrolled": Uncontrolled,
     "fifs": FirstInFirstServed,
@@ -29,6 +35,7 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "edf": EarliestDeadlineFirst,
     "llf": LeastLaxityFirst,
     "power_allocation": _power_allocation,
+    "fair": _fair,
 }
 
 
