@@ -77,9 +77,9 @@ def fair_shares_kwh(problem: PlanningProblem) -> Array:
     bounds = bounds_of(problem)
     weight = np.array([s.priority for s in problem.sessions], dtype=float)
     wanted_kwh = bounds.wanted_kwh
-    if not (bounds.upper_kw > 0).any():
-        return np.zeros_like(wanted_kwh)
     model = _Shares.of(bounds, problem.horizon.hours)
+    if not model.hours.size:
+        return np.zeros_like(wanted_kwh)
     most_kwh = model.most_energy_kwh()
     if most_kwh >= wanted_kwh.sum() * (1 - LEVEL_TOLERANCE):
         return wanted_kwh
