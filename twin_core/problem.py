@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, repeat
 
 import numpy as np
 
-from twin_core.estimation import EstimationSettings, charging_time_h, kw_per_a, remaining_kwh, usable_current_a
+from twin_core.estimation import (
+    EstimationSettings,
+    charging_time_h,
+    estimated_soc,
+    kw_per_a,
+    remaining_kwh,
+    usable_current_a,
+)
 from twin_core.forecasting.step_price import step_prices
 from twin_core.models.ids import ConnectorId, NodeId
-from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed, Taper
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
 from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind
 from twin_core.snapshot import ConnectorView, NodeView, Snapshot
 
 NEGLIGIBLE_KWH = 0.01
+
+STANDBY_KW = 0.1
+"""A vehicle that draws less is not charging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,9 @@ class PlanningSettings:
         shortfall_factor: price of a kWh not delivered, as a multiple of the dearest kWh in the horizon.
         shortfall_floor_eur_per_kwh: and at least this.
         supply_voltage_factor: power limits are kept at this part of nominal voltage above it, as the envelope does.
+        grades_min: number and length in minutes of steps that grow, the last ones to the end of the horizon; where it
+            is empty all steps are `step_min` long. Coarser is faster, and a little dearer.
+        offerable_steps: in this many steps from now on a session gets 0 or at least 6 A, in steps its charger takes.
     """
 
     step_min: float = 5.0
@@ -39,6 +53,8 @@ class PlanningSettings:
     shortfall_factor: float = 5.0
     shortfall_floor_eur_per_kwh: float = 1.0
     supply_voltage_factor: float = 1.1
+    grades_min: tuple[tuple[int, float], ...] = ()
+    offerable_steps: int = 1
 
 
 def planning_problem(
@@ -55,26 +71,21 @@ def planning_problem(
     planned = [(s, view) for s, view in snapshot.sessions() if view.spec.id not in reserved_a and view.online]
     needs: list[tuple[SessionNeed, ConnectorView]] = []
     for session, view in planned:
-        need = _need(session, view, snapshot, settings, estimation)
+        need = _need(session, view, snapshot, estimation)
         if need is not None:
             needs.append((need, view))
     horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
     price = step_prices(snapshot.tariff, horizon)
     shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
-    sessions = tuple(
-        replace(need, shortfall_eur_per_kwh=shortfall * view.session.request.priority)
-        for need, view in needs
-        if view.session is not None
-    )
+    sessions = tuple(replace(need, shortfall_eur_per_kwh=shortfall * need.priority) for need, _ in needs)
     caps = _caps(snapshot, needs, reserved_a, horizon, settings)
-    return PlanningProblem(horizon, sessions, price, caps)
+    return PlanningProblem(horizon, sessions, price, caps, offerable_steps=settings.offerable_steps)
 
 
 def _need(
     session: Session,
     view: ConnectorView,
     snapshot: Snapshot,
-    settings: PlanningSettings,
     estimation: EstimationSettings,
 ) -> SessionNeed | None:
     energy = remaining_kwh(session, estimation)
@@ -92,14 +103,57 @@ def _need(
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,
         waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
+        priority=session.request.priority,
+        step_kw=view.spec.step_a * per_a,
+        now_kw=_drawn_kw(view),
+        taper=_taper(session, usable_a * per_a, energy, estimation),
     )
+
+
+def _drawn_kw(view: ConnectorView) -> float:
+    """What the vehicle was last seen to draw; 0 where it stands by."""
+    reading = view.reading
+    if reading is None:
+        return 0.0
+    drawn_kw = reading.power_kw
+    if drawn_kw is None:
+        drawn_kw = 0.0 if reading.current_a is None else power_kw(sum(reading.current_a), 1)
+    return drawn_kw if drawn_kw > STANDBY_KW else 0.0
+
+
+def _taper(session: Session, max_kw: float, energy_kwh: float, estimation: EstimationSettings) -> Taper | None:
+    """How the battery takes less near full; None where nobody knows or the wanted energy does not reach that far.
+
+    The line is drawn so that the last of the wanted energy can still be taken at the lowest current: a vehicle that
+    takes less is offered that, and draws what it can.
+    """
+    soc, vehicle = estimated_soc(session, estimation), session.vehicle
+    if soc is None or vehicle.battery_kwh is None or not vehicle.taper_soc < 1.0:
+        return None
+    meter_kwh = vehicle.battery_kwh / estimation.charging_efficiency
+    flat_kwh = max(0.0, vehicle.taper_soc - soc) * meter_kwh
+    if energy_kwh <= flat_kwh:
+        return None
+    least_part = MINIMUM_CURRENT_A * kw_per_a(session) / max_kw
+    if not least_part < 1.0:
+        return None
+    full_kwh = max((1.0 - soc) * meter_kwh, flat_kwh + (energy_kwh - flat_kwh) / (1.0 - least_part))
+    return Taper(flat_kwh, full_kwh)
 
 
 def _horizon(now: datetime, needs: list[SessionNeed], settings: PlanningSettings) -> Horizon:
     step_h = settings.step_min / 60.0
-    longest_h = max((need.departure_h for need in needs), default=step_h)
-    n_steps = int(np.ceil(min(longest_h, settings.horizon_h) / step_h - 1e-9))
-    return Horizon(now, step_h, max(1, n_steps))
+    longest_h = min(max((need.departure_h for need in needs), default=step_h), settings.horizon_h)
+    if not settings.grades_min:
+        return Horizon(now, step_h, max(1, int(np.ceil(longest_h / step_h - 1e-9))))
+    lengths_min = chain(
+        chain.from_iterable(repeat(length_min, count) for count, length_min in settings.grades_min),
+        repeat(settings.grades_min[-1][1]),
+    )
+    lengths_h: list[float] = []
+    while not lengths_h or sum(lengths_h) < longest_h - 1e-9:
+        lengths_h.append(next(lengths_min) / 60.0)
+    return Horizon(now, lengths_h[0], len(lengths_h), tuple(lengths_h))
 
 
 def _caps(

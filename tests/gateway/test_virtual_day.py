@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.quick_loop import QuickVirtualLoop
 from tests.twin_core.safety.mutants import MUTANTS
 from twin_core.models.events import GatewayRestarted
 from twin_core.models.ids import ConnectorId
+from twin_core.models.problem import PlanningProblem
+from twin_core.problem import planning_problem
 from twin_core.safety.parameters import EnvelopeParameters
 
 pytestmark = pytest.mark.timeout(400)  # a true day takes most of a minute of the wall, more on a busy machine
@@ -123,7 +126,15 @@ def test_the_same_seed_gives_the_same_trace_and_another_seed_another(tmp_path: P
 
 
 @pytest.mark.parametrize("rule", ["increases do not wait", "feeders ignored"])
-def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it(tmp_path: Path, rule: str) -> None:
+def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it(
+    tmp_path: Path, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plans know no limits here: what they keep by themselves would hide what the envelope lets through."""
+
+    def without_limits(*asked: Any) -> PlanningProblem:
+        return replace(planning_problem(*asked), caps=())
+
+    monkeypatch.setattr("twin_core.cycle.planning_problem", without_limits)
     with MUTANTS[rule]():
         day = a_day(tmp_path, weather=STORM, minutes=90, stop_at_breach=True)
     assert day.watch.violations > 0

@@ -25,13 +25,18 @@ HOUR = timedelta(hours=1)
 
 
 def plugged_in(
-    tree: SiteTree, *names: str, energy_kwh: float = 22.0, stay_h: float = 2.0, **vehicle: object
+    tree: SiteTree,
+    *names: str,
+    energy_kwh: float = 22.0,
+    stay_h: float = 2.0,
+    soc: float | None = None,
+    **vehicle: object,
 ) -> Snapshot:
     tags = [IdTag(f"EV-{name}") for name in names]
     fleet = {tag: Vehicle(tag, **vehicle) for tag in tags}  # type: ignore[arg-type]
     state = TwinState(tree, flat_tariff(0.2, EPOCH), fleet)
     for number, (name, tag) in enumerate(zip(names, tags, strict=True)):
-        request = ChargingRequest(energy_kwh, EPOCH + stay_h * HOUR)
+        request = ChargingRequest(energy_kwh, EPOCH + stay_h * HOUR, soc)
         apply(state, ev.ChargerConnected(at=instant(), charger_id=ChargerId(name)))
         apply(state, ev.RequestAnnounced(at=instant(), request=request, id_tag=tag))
         apply(
@@ -103,3 +108,40 @@ def test_one_phase_seen_means_one_phase_planned() -> None:
     apply(state, ev.ConnectorMetered(at=instant(5), connector_id=connector_id("A"), reading=reading))
     need = ask(take_snapshot(state, instant(6), EstimationSettings())).sessions[0]
     assert need.kw_per_a == pytest.approx(0.23)
+
+
+def test_the_first_step_is_to_be_offered_in_the_steps_its_charger_takes() -> None:
+    problem = ask(plugged_in(site(charger("A")), "A"))
+    assert problem.offerable_steps == 1
+    assert problem.sessions[0].step_kw == pytest.approx(0.1 * 0.69)
+    assert problem.sessions[0].now_kw == 0.0
+
+
+def test_a_battery_that_fills_up_takes_less_and_the_last_of_the_energy_at_the_lowest_current() -> None:
+    snapshot = plugged_in(site(charger("A")), "A", energy_kwh=20.0, soc=0.6, battery_kwh=46.0, taper_soc=0.8)
+    need = ask(snapshot).sessions[0]
+    assert need.taper is not None
+    assert need.taper.flat_kwh == pytest.approx(0.2 * 46 / 0.92)
+    part = (need.taper.full_kwh - need.energy_kwh) / (need.taper.full_kwh - need.taper.flat_kwh)
+    assert part * need.max_kw == pytest.approx(need.min_kw)
+    little = plugged_in(site(charger("A")), "A", energy_kwh=5.0, soc=0.6, battery_kwh=46.0, taper_soc=0.8)
+    assert ask(little).sessions[0].taper is None
+
+
+def test_steps_may_grow_towards_the_end_of_the_horizon() -> None:
+    settings = PlanningSettings(grades_min=((2, 5.0), (2, 15.0), (1, 60.0)))
+    horizon = planning_problem(
+        plugged_in(site(charger("A")), "A", stay_h=3.0), {}, settings, EstimationSettings()
+    ).horizon
+    np.testing.assert_allclose(horizon.hours * 60, [5, 5, 15, 15, 60, 60, 60])
+    assert float(horizon.edges_h[-1]) >= 3.0 - 3 / 60
+
+
+def test_a_car_on_one_phase_of_a_charger_on_three_is_counted_on_all_three() -> None:
+    """Which line it uses is only known once a sample shows it; until then its current counts on each."""
+    caps = {
+        cap.name: cap
+        for cap in ask(plugged_in(site(charger("A"), charger("B"), limit_a=40.0), "A", "B", n_phases=1)).caps
+    }
+    for line in ("L1", "L2", "L3"):
+        np.testing.assert_allclose(caps[f"grid {line}"].load, 1 / 0.23)

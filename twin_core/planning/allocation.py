@@ -67,6 +67,20 @@ def fill(problem: PlanningProblem, divide: Division) -> Array:
     return power_kw
 
 
+def slowed(problem: PlanningProblem, power_kw: Array) -> Array:
+    """The powers cut, from the first step on, to what full batteries and slow rises allow; never raised."""
+    kept_kw = power_kw.copy()
+    for row, session in enumerate(problem.sessions):
+        if session.taper is None and not np.isfinite(session.ramp_kw_per_h):
+            continue
+        delivered_kwh, before_kw = 0.0, session.now_kw
+        for step, step_h in enumerate(problem.horizon.hours):
+            before_kw = min(float(power_kw[row, step]), _ceiling_kw(session, delivered_kwh, before_kw, step_h))
+            kept_kw[row, step] = before_kw
+            delivered_kwh += before_kw * step_h
+    return kept_kw
+
+
 def highest_kw(problem: PlanningProblem) -> Array:
     """The most each session can get in the first step, limits of the site aside, shape (n_sessions,)."""
     inside, step_h = problem.availability()[:, 0], float(problem.horizon.hours[0])

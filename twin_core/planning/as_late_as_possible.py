@@ -8,7 +8,7 @@ import numpy as np
 
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
-from twin_core.planning.allocation import Scarcity, fill, in_order
+from twin_core.planning.allocation import Scarcity, fill, in_order, slowed
 from twin_core.planning.assessment import assess
 from twin_core.planning.optimum import charge_only
 from twin_core.planning.soundness import require_sound
@@ -36,7 +36,7 @@ class AsLateAsPossible:
             ranks[np.lexsort((-needed_h, gone_h))] = np.arange(gone_h.size)
             return ranks
 
-        power_kw = fill(backwards, in_order(rank))[:, ::-1]
+        power_kw = slowed(problem, fill(backwards, in_order(rank))[:, ::-1])
         return assess(problem, power_kw, self.name, PlanStatus.FEASIBLE)
 
 
@@ -57,7 +57,9 @@ def mirrored(problem: PlanningProblem) -> PlanningProblem:
 def _mirrored_stay(session: SessionNeed, end_h: float) -> SessionNeed:
     # What lies before now or beyond the horizon is out of reach: who came hours ago is like who came just now.
     arrival_h = end_h - min(session.departure_h, end_h)
-    return replace(session, arrival_h=arrival_h, departure_h=end_h - max(session.arrival_h, 0.0))
+    # Tapers and ramps run one way only: what they do not allow is cut afterwards.
+    stay = replace(session, arrival_h=arrival_h, departure_h=end_h - max(session.arrival_h, 0.0))
+    return replace(stay, taper=None, ramp_kw_per_h=np.inf)
 
 
 def _mirrored_cap(cap: Cap) -> Cap:

@@ -11,6 +11,7 @@ from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
 from twin_core.planning.allocation import equally, fill
 from twin_core.planning.assessment import assess
+from twin_core.planning.imminent import offerable_plan
 
 NAME = "equal_share"
 
@@ -37,7 +38,10 @@ def rescue(problem: PlanningProblem, reason: str) -> Plan:
 
 
 def _equal_share(problem: PlanningProblem, reason: str) -> Plan:
-    return assess(problem, fill(problem, equally), NAME, PlanStatus.FALLBACK, reason=reason)
+    def ask(asked: PlanningProblem) -> Plan:
+        return assess(asked, fill(asked, equally), NAME, PlanStatus.FALLBACK, reason=reason)
+
+    return offerable_plan(problem, ask)
 
 
 def _mended(problem: PlanningProblem) -> PlanningProblem:
@@ -52,7 +56,7 @@ def _mended(problem: PlanningProblem) -> PlanningProblem:
 
 
 def _mended_session(session: SessionNeed) -> SessionNeed:
-    readings = (session.energy_kwh, session.arrival_h, session.max_kw)
+    readings = (session.energy_kwh, session.arrival_h, session.max_kw, session.min_kw, session.step_kw, session.now_kw)
     if np.isfinite(readings).all() and session.max_kw >= 0 and session.departure_h > -np.inf:
         return replace(session, waited_h=0.0, shortfall_eur_per_kwh=1.0)
     energy_kwh = session.energy_kwh if np.isfinite(session.energy_kwh) else 0.0
@@ -62,6 +66,9 @@ def _mended_session(session: SessionNeed) -> SessionNeed:
         arrival_h=0.0,
         departure_h=0.0,
         max_kw=0.0,
+        min_kw=0.0,
+        step_kw=0.0,
+        now_kw=0.0,
         waited_h=0.0,
         shortfall_eur_per_kwh=1.0,
     )

@@ -25,6 +25,13 @@ from twin_core.planning.service_first import ServiceFirst
 from twin_core.planning.uncontrolled import Uncontrolled
 from twin_core.planning.v2g import VehicleToGrid
 
+
+def _fair() -> Planner:
+    from twin_core.planning.fairness import Fair  # noqa: PLC0415 -- scipy's programmes take half a second to import
+
+    return Fair()
+
+
 PLANNERS: dict[str, Callable[[], Planner]] = {
     "uncontrolled": Uncontrolled,
     "fifs": FirstInFirstServed,
@@ -42,6 +49,7 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "v2g": VehicleToGrid,
     "intelligent": Intelligent,
     "cohort": Cohort,
+    "fair": _fair,
 }
 
 
