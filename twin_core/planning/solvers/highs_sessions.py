@@ -129,15 +129,18 @@ def _write_tapers(draft: Draft, problem: PlanningProblem, terms: Terms, state_of
 
 
 def _write_ramps(draft: Draft, problem: PlanningProblem, terms: Terms) -> None:
-    """Power may rise by so much from step to step, and fall at once."""
+    """Charging power may rise by so much from step to step, and fall at once; giving back may begin and end at once."""
     steepest = np.array([s.ramp_kw_per_h for s in problem.sessions], dtype=float)
     limited = np.isfinite(steepest)[:, None] & (problem.availability() > 0)
     if not limited.any():
         return
     session, step = np.nonzero(limited)
     now_kw = np.array([s.now_kw for s in problem.sessions], dtype=float)
-    rise_kw = steepest[session] * problem.horizon.hours[step] + np.where(step == 0, now_kw[session], 0.0)
+    rise_kw = steepest[session] * problem.horizon.hours[step] + np.where(
+        step == 0, np.maximum(now_kw, 0.0)[session], 0.0
+    )
     row_of = np.full((limited.shape[0], limited.shape[1] + 1), -1, dtype=np.int64)
     row_of[session, step] = draft.rows(-np.inf, rise_kw, session.size)
     for row, sign in ((row_of[terms.session, terms.step], 1.0), (row_of[terms.session, terms.step + 1], -1.0)):
-        draft.put(row[row >= 0], terms.column[row >= 0], sign * terms.kw[row >= 0])
+        charging = (row >= 0) & (terms.kw > 0)
+        draft.put(row[charging], terms.column[charging], sign * terms.kw[charging])

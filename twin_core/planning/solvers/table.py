@@ -9,16 +9,16 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.planning.solvers.solver import Solver
 
 
-def _kernel() -> Solver:
-    from twin_core.planning.solvers.kernel import Kernel  # noqa: PLC0415 -- numba takes half a second and 60 MB
-
-    return Kernel()
-
-
 def _highs() -> Solver:
     from twin_core.planning.solvers.highs import Highs  # noqa: PLC0415 -- only where it is used
 
     return Highs()
+
+
+def _kernel() -> Solver:
+    from twin_core.planning.solvers.kernel import Kernel  # noqa: PLC0415 -- numba takes half a second and 60 MB
+
+    return Kernel()
 
 
 def _cvxpy() -> Solver:
@@ -33,12 +33,7 @@ def _oracle() -> Solver:
     return Oracle()
 
 
-SOLVERS: dict[str, Callable[[], Solver]] = {
-    "kernel": _kernel,
-    "highs": _highs,
-    "cvxpy": _cvxpy,
-    "oracle": _oracle,
-}
+SOLVERS: dict[str, Callable[[], Solver]] = {"kernel": _kernel, "highs": _highs, "cvxpy": _cvxpy, "oracle": _oracle}
 """The fastest first: the first that covers a problem is taken."""
 
 
