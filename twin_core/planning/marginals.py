@@ -56,8 +56,8 @@ def marginals_of(problem: PlanningProblem, plan: Plan, duals: Duals | None) -> M
     if plan.battery_kw is not None:
         use += np.array([[cap.battery_load] for cap in problem.caps]).reshape(n_caps, 1) * plan.battery_kw
     room_wanted = np.maximum(_on_caps(load, upper_kw, shared, single) - np.maximum(limit, 0.0), 0.0)
-    rounding = TOLERANCE * np.maximum(1.0, np.where(np.isfinite(limit), np.abs(limit), 1.0))
-    full = use >= limit - rounding
+    full = np.isfinite(limit)
+    full[full] = use[full] >= limit[full] - TOLERANCE * np.maximum(1.0, np.abs(limit[full]))
     energy = _energy_eur_per_kwh(problem, plan)
     has_room = plan.power_kw < upper_kw - TOLERANCE
     if duals is None:

@@ -9,8 +9,11 @@ from twin_core.errors import ConfigurationError
 from twin_core.planning.edf import EarliestDeadlineFirst
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.fifs import FirstInFirstServed
+from twin_core.planning.imminent import Offerable
 from twin_core.planning.llf import LeastLaxityFirst
 from twin_core.planning.planner import Planner
+from twin_core.planning.quick_charge import QuickCharge
+from twin_core.planning.service_first import ServiceFirst
 from twin_core.planning.uncontrolled import Uncontrolled
 
 
@@ -28,15 +31,24 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "edf": EarliestDeadlineFirst,
     "llf": LeastLaxityFirst,
     "power_allocation": _power_allocation,
+    "quick_charge": QuickCharge,
+    "service_first": ServiceFirst,
 }
 
 
 def factory(name: str) -> Callable[[], Planner]:
     """What makes a planner, by its name in the table or, for one of your own, as `package.module:Class`.
 
+    Whatever it is, its imminent steps can be offered where the problem asks for that, see `imminent`.
+
     Raises:
         ConfigurationError: there is no such planner; the text lists those there are.
     """
+    made = _made_by(name)
+    return lambda: Offerable(made())
+
+
+def _made_by(name: str) -> Callable[[], Planner]:
     if name in PLANNERS:
         return PLANNERS[name]
     module, colon, attribute = name.partition(":")

@@ -1,0 +1,1 @@
+"""Studies: what the planners are worth, on published models and on recorded days."""
