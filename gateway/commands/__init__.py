@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.commands import chargers, check, data, demo, grafana, replay, run
+from gateway.commands import chargers, check, data, demo, grafana, plan, replay, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command(run.SUMMARY, run.DESCRIPTION, run.options, run.run),
     "check": Command(check.SUMMARY, check.DESCRIPTION, check.options, check.run),
     "chargers": Command(chargers.SUMMARY, chargers.DESCRIPTION, chargers.options, chargers.run),
+    "plan": Command(plan.SUMMARY, plan.DESCRIPTION, plan.options, plan.run),
     "replay": Command(replay.SUMMARY, replay.DESCRIPTION, replay.options, replay.run),
     "grafana": Command(grafana.SUMMARY, grafana.DESCRIPTION, grafana.options, grafana.run),
     "data": Command(data.SUMMARY, data.DESCRIPTION, data.options, data.run),

@@ -64,6 +64,8 @@ def marginals_of(problem: PlanningProblem, plan: Plan, duals: Duals | None) -> M
         blocked = _below(load, full.astype(float), shared, single) > 0
         marginal = np.where(has_room & ~blocked, energy, np.inf)
         return Marginals(upper_kw, load, full, room_wanted, np.zeros_like(limit), energy, marginal)
+    # Below a limit of its own a session can push nobody aside.
+    has_room &= ~(_below(load, full.astype(float), shared[:0], single) > 0)
     marginal = np.where(has_room, energy + _below(load, duals.cap - duals.floor, shared, single), np.inf)
     return Marginals(upper_kw, load, full, room_wanted, duals.cap, energy, marginal)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
 from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.check import TOLERANCE
-from twin_core.planning.marginals import Marginals, marginals_of
+from twin_core.planning.marginals import Marginals, Mask, marginals_of
 from twin_core.planning.solvers.solver import Duals
 
 NEGLIGIBLE_KWH = 1e-3
@@ -97,7 +97,8 @@ class _Sessions:
         self._clock = _Clock(problem.horizon)
         self._most_kwh = _takeable_kwh(problem)
         inside = at.upper_kw > TOLERANCE
-        weight = np.where(at.full, at.cap_eur if by_price else 1.0, 0.0) * hours
+        # A solver may give a limit that one session loads no price of its own: being full is then what counts.
+        weight = np.where(at.full, at.cap_eur + TOLERANCE**2 if by_price else 1.0, 0.0) * hours
         binding = np.flatnonzero(at.full.any(axis=1))
         self._dearest = _dearest(at.load, binding, weight[binding] @ inside.T.astype(float))
         now = _now_full(problem, plan, at)
@@ -107,10 +108,10 @@ class _Sessions:
         self._next_eur = open_price.min(axis=1, initial=np.inf)
         later = plan.power_kw > TOLERANCE
         later[:, :1] = False
-        self._first_later = np.where(later.any(axis=1), np.argmax(later, axis=1), -1)
+        self._first_later = _first(later)
         price_now = at.energy_eur_per_kwh[0] if hours.size else np.inf
         cheaper = later & (at.energy_eur_per_kwh < price_now - SAME_PRICE_EUR_PER_KWH)
-        self._first_cheaper = np.where(cheaper.any(axis=1), np.argmax(cheaper, axis=1), -1)
+        self._first_cheaper = _first(cheaper)
         dearest_used = np.where(later, at.energy_eur_per_kwh, -np.inf).max(axis=1, initial=-np.inf)
         self._waits_for_price = dearest_used < price_now - SAME_PRICE_EUR_PER_KWH
 
@@ -178,6 +179,13 @@ class _Sessions:
             f"{_from(power_kw)} from {self._clock.step(first)}, by the order of {self._plan.planner}",
             "",
         )
+
+
+def _first(steps: Mask) -> npt.NDArray[np.intp]:
+    """The first step of each row in which the mask holds, -1 for none."""
+    if not steps.shape[1]:
+        return np.full(steps.shape[0], -1)
+    return np.where(steps.any(axis=1), np.argmax(steps, axis=1), -1)
 
 
 def _from(power_kw: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 
 from twin_core.errors import ConfigurationError
@@ -79,10 +80,21 @@ def _made_by(name: str) -> Callable[[], Planner]:
     return made
 
 
-def planner(name: str) -> Planner:
+def planner(name: str, solver: str | None = None) -> Planner:
     """A new planner, see `factory`.
 
+    Args:
+        name: in the table, or `package.module:Class`.
+        solver: the one it shall use instead of the fastest that covers a problem.
+
     Raises:
-        ConfigurationError: there is no such planner; the text lists those there are.
+        ConfigurationError: there is no such planner or solver, or it is a rule and uses none.
     """
-    return factory(name)()
+    if solver is None:
+        return factory(name)()
+    made = type(_made_by(name)())
+    if "solver" not in inspect.signature(made).parameters:
+        raise ConfigurationError(
+            f"planner {name!r} uses no solver: leave the solver out, or take an optimising planner"
+        )
+    return Offerable(made(solver=solver))  # type: ignore[call-arg]
