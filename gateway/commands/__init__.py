@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.commands import chargers, check, data, demo, grafana, replay, run
+from gateway.commands import chargers, check, data, demo, grafana, replay, run, study
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +26,6 @@ COMMANDS: dict[str, Command] = {
     "chargers": Command(chargers.SUMMARY, chargers.DESCRIPTION, chargers.options, chargers.run),
     "replay": Command(replay.SUMMARY, replay.DESCRIPTION, replay.options, replay.run),
     "grafana": Command(grafana.SUMMARY, grafana.DESCRIPTION, grafana.options, grafana.run),
+    "study": Command(study.SUMMARY, study.DESCRIPTION, study.options, study.run),
     "data": Command(data.SUMMARY, data.DESCRIPTION, data.options, data.run),
 }
