@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check bench services clean
+.PHONY: demo test check bench bench-planning services clean
 
 demo: $(STAMP)   ## a depot run live on real sockets, with its panel in the browser
 	$(BIN)/depot demo --speed 60
@@ -20,6 +20,9 @@ check: $(STAMP)  ## style, types and import contracts
 
 bench: $(STAMP)  ## speed beside peers, printed and written to build/bench/
 	$(BIN)/python -m benchmarks
+
+bench-planning: $(STAMP)  ## planning beside its peers; build/bench/planning.json
+	$(BIN)/python -m benchmarks planning
 
 services:        ## the real servers the tests use, from Debian's packages (root)
 	sh deploy/test-services.sh

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import envelope_speed, loop_lag, ocpp_throughput, planning_speed
+from benchmarks import envelope_speed, loop_lag, ocpp_throughput, planning
 
 BENCHMARKS: dict[str, Callable[[], list[dict[str, object]]]] = {
     "ocpp_throughput": ocpp_throughput.run,
     "loop_lag": loop_lag.run,
-    "planning_speed": planning_speed.run,
+    "planning": planning.run,
     "envelope_speed": envelope_speed.run,
 }
 OUT = Path("build/bench")

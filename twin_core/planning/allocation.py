@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.bounds import bounds_of
 
 
@@ -41,18 +41,51 @@ def fill(problem: PlanningProblem, divide: Division) -> Array:
         PlanningError: the problem makes no sense; the text names the field.
     """
     bounds = bounds_of(problem)
+    changing = [
+        (row, s) for row, s in enumerate(problem.sessions) if s.taper is not None or np.isfinite(s.ramp_kw_per_h)
+    ]
+    inside = problem.availability() > 0
     remaining_kwh = bounds.wanted_kwh.copy()
+    delivered_kwh = np.zeros_like(remaining_kwh)
+    before_kw = np.array([s.now_kw for s in problem.sessions], dtype=float)
     power_kw = np.zeros_like(bounds.upper_kw)
     hours, begins_h = problem.horizon.hours, problem.horizon.edges_h
     for step, step_h in enumerate(hours):
-        wanted_kw = np.minimum(bounds.upper_kw[:, step], remaining_kwh / step_h)
+        upper_kw = bounds.upper_kw[:, step].copy()
+        for row, session in changing:
+            ceiling_kw = _ceiling_kw(session, float(delivered_kwh[row]), float(before_kw[row]), float(step_h))
+            upper_kw[row] = min(upper_kw[row], ceiling_kw if inside[row, step] else 0.0)
+        wanted_kw = np.minimum(upper_kw, remaining_kwh / step_h)
         limit = bounds.limit[:, step]
         if (bounds.load @ wanted_kw <= limit).all():
             power_kw[:, step] = wanted_kw
         else:
             power_kw[:, step] = divide(Scarcity(float(begins_h[step]), wanted_kw, remaining_kwh, bounds.load, limit))
-        remaining_kwh = np.maximum(remaining_kwh - power_kw[:, step] * step_h, 0.0)
+        before_kw = power_kw[:, step]
+        delivered_kwh = delivered_kwh + before_kw * step_h
+        remaining_kwh = np.maximum(remaining_kwh - before_kw * step_h, 0.0)
     return power_kw
+
+
+def highest_kw(problem: PlanningProblem) -> Array:
+    """The most each session can get in the first step, limits of the site aside, shape (n_sessions,)."""
+    inside, step_h = problem.availability()[:, 0], float(problem.horizon.hours[0])
+    ceilings_kw = [
+        _ceiling_kw(s, 0.0, s.now_kw, step_h) if part > 0 else 0.0
+        for s, part in zip(problem.sessions, inside, strict=True)
+    ]
+    max_kw = np.array([s.max_kw for s in problem.sessions], dtype=float)
+    highest: Array = np.minimum(max_kw * inside, ceilings_kw)
+    return highest
+
+
+def _ceiling_kw(session: SessionNeed, delivered_kwh: float, before_kw: float, step_h: float) -> float:
+    """What a full battery and a slow rise allow a session in a step; infinite where they do not matter."""
+    ceiling_kw = max(0.0, before_kw) + session.ramp_kw_per_h * step_h
+    if session.taper is not None:
+        part = (session.taper.full_kwh - delivered_kwh) / (session.taper.full_kwh - session.taper.flat_kwh)
+        ceiling_kw = min(ceiling_kw, session.max_kw * min(1.0, max(0.0, part)))
+    return ceiling_kw
 
 
 def in_order(key: Callable[[Scarcity], Array]) -> Division:

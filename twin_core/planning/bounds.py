@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.soundness import require_sound
 
 
@@ -16,7 +16,7 @@ class Bounds:
 
     Attributes:
         upper_kw: shape (n_sessions, n_steps), the most each session may get in each step by itself.
-        wanted_kwh: shape (n_sessions,), >= 0.
+        wanted_kwh: shape (n_sessions,), >= 0; no more than fits in a battery that is part of the problem.
         load: shape (n_caps, n_sessions), what one kW of each session puts on each limit that several share.
         limit: shape (n_caps, n_steps), finite and >= 0.
     """
@@ -57,8 +57,16 @@ def bounds_of(problem: PlanningProblem) -> Bounds:
     limit = np.array([row for _, row in shared.values()], dtype=float).reshape(len(shared), n_steps)
     return Bounds(
         upper_kw=upper_kw,
-        wanted_kwh=np.array([max(0.0, s.energy_kwh) for s in problem.sessions], dtype=float),
+        wanted_kwh=np.array([_wanted_kwh(s) for s in problem.sessions], dtype=float),
         load=load,
         # No limit is above what could be used at most, so that "no limit" is a number a solver can hold.
         limit=np.minimum(limit, load @ upper_kw),
     )
+
+
+def _wanted_kwh(session: SessionNeed) -> float:
+    battery = session.battery
+    if battery is None or not session.discharge_max_kw > 0:
+        return max(0.0, session.energy_kwh)
+    free_kwh = (battery.capacity_kwh - battery.stored_kwh) / battery.charge_efficiency
+    return max(0.0, min(session.energy_kwh, free_kwh))

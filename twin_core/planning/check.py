@@ -8,6 +8,7 @@ import numpy as np
 
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed, SiteBattery, SiteFlows
 from twin_core.planning.accounting import charged_kwh
+from twin_core.planning.ladder import can_be_offered, ladder
 
 TOLERANCE = 1e-6
 """Largest excess over a limit that counts as rounding, in kW, kWh or A, or as a part of limits above 1."""
@@ -69,7 +70,10 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
         before_kw = np.column_stack([[s.now_kw for s in sessions], power_kw[:, :-1]])
         change_kw = np.array([s.ramp_kw_per_h for s in sessions]).reshape(-1, 1) * problem.horizon.hours
         ramped = inside > 0
-        yield _worst(names, (power_kw - before_kw) * ramped, change_kw, tolerance, "kW, too steep a rise")
+        # Giving back may stop at once too: only charging has to rise slowly.
+        yield _worst(
+            names, (power_kw - np.maximum(before_kw, 0.0)) * ramped, change_kw, tolerance, "kW, too steep a rise"
+        )
     for row, session in enumerate(sessions):
         if session.taper is not None:
             yield _worst(
@@ -80,7 +84,7 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
                 "kW, more than a battery this full can take",
             )
         if problem.offerable_steps:
-            yield _unofferable(session, power_kw[row, : problem.offerable_steps], inside[row], tolerance)
+            yield _unofferable(problem, row, power_kw[row], inside[row], tolerance)
 
 
 def _tapered_kw(problem: PlanningProblem, session: SessionNeed, power_kw: Array) -> Array:
@@ -93,27 +97,51 @@ def _tapered_kw(problem: PlanningProblem, session: SessionNeed, power_kw: Array)
     return highest
 
 
-def _unofferable(session: SessionNeed, power_kw: Array, inside: Array, tolerance: float) -> str:
-    """A sentence when an imminent power is neither 0 nor one that a control pilot can offer.
+def _unofferable(problem: PlanningProblem, row: int, power_kw: Array, part: Array, tolerance: float) -> str:
+    """A sentence when an imminent power is none that a control pilot can offer.
 
-    In a step of which the vehicle is only there for a part, the power is the mean over the whole step.
+    In a step of which the vehicle is only there for a part, the power is the mean over the whole step. The step that
+    brings the last energy may have any power: more is offered, and the vehicle stops by itself.
     """
-    least_kw = min(session.min_kw, session.single_phase.min_kw) if session.single_phase else session.min_kw
-    for step, (mean_kw, part) in enumerate(zip(power_kw, inside, strict=False)):
-        offered_kw = abs(mean_kw) / part if part > 0 else abs(mean_kw)
-        if tolerance < offered_kw < least_kw - tolerance * max(1.0, least_kw):
+    session, hours = problem.sessions[row], problem.horizon.hours
+    left_kwh = max(0.0, session.energy_kwh)
+    for step in range(min(problem.offerable_steps, problem.horizon.n_steps)):
+        mean_kw = float(power_kw[step])
+        left_kwh -= mean_kw * hours[step]
+        rungs = ladder(session, float(part[step]), np.inf)
+        if left_kwh > tolerance and not can_be_offered(rungs, mean_kw, tolerance):
             where = f"session {session.session_id!r} step {step}"
-            return f"{where}: {offered_kw:.6g} kW cannot be offered (least {least_kw:.6g})"
+            least_kw = min(rungs.min_kw, rungs.single_min_kw)
+            offered_kw = mean_kw / rungs.part if rungs.part > 0 else mean_kw
+            return (
+                f"{where}: {offered_kw:.6g} kW cannot be offered (least {least_kw:.6g}, steps of {rungs.step_kw:.6g})"
+            )
     return ""
 
 
 def _of_caps(problem: PlanningProblem, power_kw: Array, battery_kw: Array, tolerance: float) -> Iterator[str]:
+    on_one_phase = _on_one_phase(problem, power_kw)
     for cap in problem.caps:
-        use = (cap.load @ power_kw + cap.battery_load * battery_kw).reshape(1, -1)
+        charging_use = cap.load @ power_kw
+        if cap.single_phase_load is not None:
+            charging_use = charging_use + (cap.single_phase_load - cap.load) @ (power_kw * on_one_phase)
+        use = (charging_use + cap.battery_load * battery_kw).reshape(1, -1)
         limit = np.maximum(cap.limit, 0.0) if cap.floor is None and not cap.battery_load else cap.limit
         yield _worst([f"cap {cap.name!r}"], use, limit.reshape(1, -1), tolerance, "over the limit")
         if cap.floor is not None:
             yield _worst([f"cap {cap.name!r}"], -use, -cap.floor.reshape(1, -1), tolerance, "below the floor")
+
+
+def _on_one_phase(problem: PlanningProblem, power_kw: Array) -> Array:
+    """1 where an imminent power is one of a session switched to one phase, else 0; shape (n_sessions, n_steps)."""
+    switched = np.zeros_like(power_kw)
+    inside = problem.availability()
+    for row, session in enumerate(problem.sessions):
+        if session.single_phase is not None:
+            for step in range(min(problem.offerable_steps, problem.horizon.n_steps)):
+                rungs = ladder(session, float(inside[row, step]), np.inf)
+                switched[row, step] = rungs.is_single_phase(float(power_kw[row, step]))
+    return switched
 
 
 def _of_batteries(problem: PlanningProblem, power_kw: Array, tolerance: float) -> Iterator[str]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from twin_core.models.plan import Plan, PlanStatus
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.accounting import bill
 from twin_core.planning.assessment import assess
+from twin_core.planning.reasons import explain
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 
@@ -48,11 +49,46 @@ def served_first(problem: PlanningProblem) -> PlanningProblem:
 def shortfall_prices(problem: PlanningProblem) -> Array:
     """Price of a kWh not delivered to each session in €/kWh, shape (n_sessions,), above any price of energy."""
     own = np.array([s.shortfall_eur_per_kwh for s in problem.sessions])
-    floor = SHORTFALL_OVER_PRICE * max(0.0, float(problem.import_eur_per_kwh().max(initial=0.0)))
+    floor = SHORTFALL_OVER_PRICE * _dearest_eur_per_kwh(problem)
     if not own.size or own.min() >= max(floor, 2 * TIE_BREAK_EUR_PER_KWH):
         return own
     raised: Array = own + floor + TIE_BREAK_EUR_PER_KWH * 2
     return raised
+
+
+def _dearest_eur_per_kwh(problem: PlanningProblem) -> float:
+    """What a kWh can cost at most: imported, taken from what could be sold, or on top of the peak in a short step."""
+    dearest = max(0.0, float(problem.import_eur_per_kwh().max(initial=0.0)))
+    if problem.site is None:
+        return dearest
+    dearest = max(dearest, float(problem.site.export_eur_per_kwh.max(initial=0.0)))
+    shortest_h = float(problem.horizon.hours.min(initial=np.inf))
+    return dearest + problem.site.demand_charge_eur_per_kw / shortest_h
+
+
+def charge_only(problem: PlanningProblem) -> PlanningProblem:
+    """The problem in which no vehicle gives anything back; none is asked to hold more than fits into it."""
+    sessions = tuple(_charged_only(session) for session in problem.sessions)
+    stored = problem.site is not None and problem.site.battery is not None
+    caps = tuple(
+        # Nothing but the site's battery could still reach a floor below zero.
+        replace(cap, floor=None)
+        if cap.floor is not None
+        and not (stored and cap.battery_load)
+        and (cap.floor <= 0).all()
+        and (cap.limit >= 0).all()
+        else cap
+        for cap in problem.caps
+    )
+    return replace(problem, sessions=sessions, caps=caps)
+
+
+def _charged_only(session: SessionNeed) -> SessionNeed:
+    battery = session.battery
+    if battery is None or not battery.discharge_max_kw:
+        return session
+    room_kwh = (battery.capacity_kwh - battery.stored_kwh) / battery.charge_efficiency
+    return replace(session, battery=None, energy_kwh=min(session.energy_kwh, room_kwh))
 
 
 def earlier_first(problem: PlanningProblem) -> PlanningProblem:
@@ -97,7 +133,7 @@ def optimal_plan(
         solver=taken.name,
     )
     minimised = bill(seen, plan.power_kw, battery_kw=found.battery_kw, grid_kw=found.grid_kw)
-    plan = replace(plan, objective_eur=minimised.objective_eur)
+    plan = replace(plan, objective_eur=minimised.objective_eur, reasons=explain(seen, plan, found.duals))
     if plan.gap is not None and not plan.gap <= CERTIFIED_GAP:
         return replace(plan, status=PlanStatus.FEASIBLE)
     return plan

@@ -35,6 +35,9 @@ _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Arra
     ),
     ("priority", lambda s: s.priority, lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
     ("step_kw", lambda s: s.step_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("min_kw", lambda s: s.min_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("now_kw", lambda s: s.now_kw, np.isfinite, "finite"),
+    ("run_h", lambda s: s.run_h, lambda x: x >= 0, "not negative"),
     ("ramp_kw_per_h", lambda s: s.ramp_kw_per_h, lambda x: x > 0, "above 0, infinite where nothing limits it"),
 )
 
@@ -74,6 +77,12 @@ def require_sound(problem: PlanningProblem) -> None:
     for session in problem.sessions:
         if session.battery is not None:
             _require_battery(f"session {session.session_id!r}: battery", session.battery)
+        single = session.single_phase
+        if single is not None and not (0 < single.min_kw <= single.max_kw < np.inf and session.min_kw > 0):
+            raise PlanningError(
+                f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
+                f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
+            )
         if session.taper is not None and not 0 <= session.taper.flat_kwh < session.taper.full_kwh < np.inf:
             raise PlanningError(
                 f"session {session.session_id!r}: taper.flat_kwh {session.taper.flat_kwh} must be at least 0 and below "

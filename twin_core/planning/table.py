@@ -6,20 +6,23 @@ import importlib
 from collections.abc import Callable
 
 from twin_core.errors import ConfigurationError
+from twin_core.planning.as_late_as_possible import AsLateAsPossible
+from twin_core.planning.carbon import Carbon
 from twin_core.planning.edf import EarliestDeadlineFirst
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.fifs import FirstInFirstServed
+from twin_core.planning.imminent import Offerable
+from twin_core.planning.intelligent import Intelligent
 from twin_core.planning.llf import LeastLaxityFirst
+from twin_core.planning.peak import Peak
 from twin_core.planning.planner import Planner
+from twin_core.planning.power_allocation import PowerAllocation
+from twin_core.planning.quick_charge import QuickCharge
+from twin_core.planning.round_robin import RoundRobin
+from twin_core.planning.self_consumption import SelfConsumption
+from twin_core.planning.service_first import ServiceFirst
 from twin_core.planning.uncontrolled import Uncontrolled
-
-
-def _power_allocation() -> Planner:
-    # cvxpy takes a second and 100 MB to import: only the process that solves pays for it.
-    from twin_core.planning.power_allocation import PowerAllocation  # noqa: PLC0415
-
-    return PowerAllocation()
-
+from twin_core.planning.v2g import VehicleToGrid
 
 PLANNERS: dict[str, Callable[[], Planner]] = {
     "uncontrolled": Uncontrolled,
@@ -27,16 +30,32 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "equal_share": EqualShare,
     "edf": EarliestDeadlineFirst,
     "llf": LeastLaxityFirst,
-    "power_allocation": _power_allocation,
+    "quick_charge": QuickCharge,
+    "service_first": ServiceFirst,
+    "round_robin": RoundRobin,
+    "as_late_as_possible": AsLateAsPossible,
+    "power_allocation": PowerAllocation,
+    "carbon": Carbon,
+    "peak": Peak,
+    "self_consumption": SelfConsumption,
+    "v2g": VehicleToGrid,
+    "intelligent": Intelligent,
 }
 
 
 def factory(name: str) -> Callable[[], Planner]:
     """What makes a planner, by its name in the table or, for one of your own, as `package.module:Class`.
 
+    Whatever it is, its imminent steps can be offered where the problem asks for that, see `imminent`.
+
     Raises:
         ConfigurationError: there is no such planner; the text lists those there are.
     """
+    made = _made_by(name)
+    return lambda: Offerable(made())
+
+
+def _made_by(name: str) -> Callable[[], Planner]:
     if name in PLANNERS:
         return PLANNERS[name]
     module, colon, attribute = name.partition(":")

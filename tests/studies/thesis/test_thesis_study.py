@@ -15,11 +15,18 @@ from gateway.cli import main
 from studies.prices import PriceHistory, read_prices
 from studies.thesis import figures
 from studies.thesis.cars import at_energy_of, pareto, study_day
+from studies.thesis.cohort import result, waiting
 from studies.thesis.cohort import study_day as study_cohort_day
 from studies.thesis.scenario import CohortSetUp, EmissionSetUp, PowerAllocationSetUp, load_set_up, parse_set_up, shipped
 from studies.thesis.study import run_study
 from tests.studies.price_files import two_peaks
 from twin_core.errors import ConfigurationError
+from twin_core.planning.cohort_literal import (
+    CohortModel,
+    solve_cohort_literal,
+    thesis_dissatisfaction,
+    thesis_leave,
+)
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.solvers.table import SolverBench
 
@@ -152,6 +159,27 @@ def test_cohorts_keep_their_rows_and_no_rule_is_cheaper_at_equal_energy(dynamics
     assert row["ratio_equal_energy"] <= 1 + 1e-6
     assert row["ratio_equal_energy"] <= row["ratio_equal_energy_and_waiting"] + 1e-6
     assert row["optimal_at_fifs_energy_kwh"] == pytest.approx(row["fifs_kwh"])
+
+
+@pytest.mark.parametrize("dynamics", ["literal", "charge_then_depart"])
+def test_the_cohort_model_has_the_same_optimum_as_the_core_s_own_reading_of_it(
+    dynamics: str, prices: PriceHistory
+) -> None:
+    _, day = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)
+    cohorts = day.cohorts
+    model = CohortModel(
+        price_eur_per_kwh=cohorts.price_eur_per_kwh,
+        arrivals=cohorts.arrivals,
+        leave=thesis_leave(3),
+        dissatisfaction=thesis_dissatisfaction(3),
+        waiting_eur=1.3,
+        power_kw=22.0,
+        limit_kw=220.0,
+        step_h=0.5,
+        charge_then_depart=dynamics == "charge_then_depart",
+    )
+    ours = result(cohorts, day.optimal).cost_eur + 1.3 * waiting(cohorts, day.optimal)
+    assert ours == pytest.approx(solve_cohort_literal(model).objective_eur, rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_summary(

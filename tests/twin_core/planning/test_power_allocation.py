@@ -15,7 +15,6 @@ from tests.twin_core.planning.problems import car, depot, energy_kwh, limit, pro
 from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import PlanningProblem
-from twin_core.planning import power_allocation
 from twin_core.planning.check import violations
 from twin_core.planning.optimum import TIE_BREAK_EUR_PER_KWH, shortfall_prices
 from twin_core.planning.power_allocation import PowerAllocation
@@ -158,27 +157,6 @@ def test_steps_are_hours_whatever_their_length() -> None:
     assert one.unserved_kwh.sum() == pytest.approx(other.unserved_kwh.sum(), abs=1e-6)
 
 
-def test_the_model_is_built_once_for_a_structure_and_never_warm_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = []
-    solve = cp.Problem.solve
-    monkeypatch.setattr(cp.Problem, "solve", lambda *a, **k: (options.append(k), solve(*a, **k))[1])
-    kept = PowerAllocation()
-    models = []
-    for price in (0.1, 0.2, 0.3):
-        kept.plan(depot([car("a", 15), car("b", 10)], site_kw=12, prices=[price, 0.2]))
-        models += kept._models.values()
-    assert models == [models[0]] * 3
-    assert options == [{"solver": cp.HIGHS, "warm_start": False}] * 3
-
-
-def test_every_kept_model_is_small_in_its_parameters() -> None:
-    """A model that is not DPP is compiled anew at every solve."""
-    kept = PowerAllocation()
-    kept.plan(depot([car("a", 15), car("b", 10)], site_kw=12))
-    (model,) = kept._models.values()
-    assert model._problem.is_dcp(dpp=True)
-
-
 @pytest.mark.parametrize("status", ["user_limit", "infeasible", "optimal_inaccurate"])
 def test_a_solver_that_proved_nothing_is_not_believed(status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     solve = cp.Problem.solve
@@ -207,10 +185,3 @@ def test_nonsense_of_a_solver_that_says_optimal_is_found_out(monkeypatch: pytest
     monkeypatch.setattr(cp.Problem, "solve", liar)
     with pytest.raises(PlanningError, match="not finite"):
         PowerAllocation().plan(depot([car("a", 15)], site_kw=12))
-
-
-def test_few_models_are_kept() -> None:
-    kept = PowerAllocation()
-    for n in range(1, 9):
-        kept.plan(depot([car(f"{i}", 5) for i in range(n)], site_kw=12))
-    assert len(kept._models) == power_allocation._MODELS_KEPT

@@ -11,9 +11,10 @@ from twin_core.models.plan import PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import bounds_of
 from twin_core.planning.check import violations
-from twin_core.planning.table import PLANNERS, planner
+from twin_core.planning.table import planner
 
-RULES = [name for name in PLANNERS if name != "power_allocation"]
+RULES = ["uncontrolled", "fifs", "equal_share", "edf", "llf", "round_robin"]
+"""Those that fill from now on; `as_late_as_possible` fills from the end."""
 
 
 @pytest.mark.parametrize("name", RULES)

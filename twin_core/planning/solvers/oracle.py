@@ -32,7 +32,7 @@ class _Model:
 class Oracle:
     """Every part of the problem but the whole-numbered setpoints, compiled anew for each call."""
 
-    name = "cvxpy"
+    name = "oracle"
 
     def covers(self, problem: PlanningProblem) -> bool:
         """Whether it can solve this problem exactly."""

@@ -9,13 +9,25 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.planning.solvers.solver import Solver
 
 
+def _kernel() -> Solver:
+    from twin_core.planning.solvers.kernel import Kernel  # noqa: PLC0415 -- numba takes half a second and 60 MB
+
+    return Kernel()
+
+
 def _cvxpy() -> Solver:
-    from twin_core.planning.solvers.oracle import Oracle  # noqa: PLC0415 -- cvxpy takes a second and 100 MB
+    from twin_core.planning.solvers.compiled import Compiled  # noqa: PLC0415 -- cvxpy takes a second and 100 MB
+
+    return Compiled()
+
+
+def _oracle() -> Solver:
+    from twin_core.planning.solvers.oracle import Oracle  # noqa: PLC0415 -- cvxpy, as above
 
     return Oracle()
 
 
-SOLVERS: dict[str, Callable[[], Solver]] = {"cvxpy": _cvxpy}
+SOLVERS: dict[str, Callable[[], Solver]] = {"kernel": _kernel, "cvxpy": _cvxpy, "oracle": _oracle}
 """The fastest first: the first that covers a problem is taken."""
 
 

@@ -1,0 +1,1 @@
+"""Other people's planners, asked the same questions in the same run."""

@@ -1,0 +1,1 @@
+"""Recorded days at two sites, planned anew step by step by every planner."""

@@ -1,0 +1,235 @@
+"""Why a plan is as it is: which limits bind and what they cost, why each session waits, and what could not be met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
+from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
+from twin_core.planning.check import TOLERANCE
+from twin_core.planning.marginals import Marginals, marginals_of
+from twin_core.planning.solvers.solver import Duals
+
+NEGLIGIBLE_KWH = 1e-3
+"""A shortfall below this is rounding."""
+
+SAME_PRICE_EUR_PER_KWH = 1e-6
+"""Prices this close are equal: planners take the earlier of two equal steps by less than that."""
+
+
+def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) -> Reasons:
+    """Reasons of a plan.
+
+    A limit's price is its dual: what one more ampere or kilowatt of it for an hour would save. `LimitReason.cost_eur`
+    is a bound from above: the dual times all that the sessions below could put on the limit beyond it. The optimum is
+    convex in a limit, so lifting it never saves more; it can save much less, because the first kilowatt is worth most
+    and another limit may bind right behind it. `lifting.lift` solves again without the limit, and is exact.
+
+    Args:
+        problem: as the planner looked at it, with the prices that it minimised.
+        plan: its answer.
+        duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone.
+    """
+    at = marginals_of(problem, plan, duals)
+    sessions = _Sessions(problem, plan, at, by_price=duals is not None)
+    return Reasons(
+        sessions=tuple(sessions),
+        limits=tuple(_limits(problem, at)),
+        unmet=(*_overloaded(problem), *sessions.unmet()),
+    )
+
+
+def explained(problem: PlanningProblem, plan: Plan) -> Plan:
+    """The plan with its reasons: its own where it has any, else those that its powers show."""
+    return plan if plan.reasons is not None else replace(plan, reasons=explain(problem, plan))
+
+
+def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
+    """Limits that bind somewhere, the most expensive first."""
+    hours = problem.horizon.hours
+    binds = at.full & (at.room_wanted > TOLERANCE)
+    cost_eur = (at.cap_eur * hours * at.room_wanted).sum(axis=1)
+    found = np.flatnonzero(binds.any(axis=1))
+    for row in found[np.lexsort((-(binds[found] @ hours), -cost_eur[found]))]:
+        price = np.where(binds[row], at.cap_eur[row], 0.0)
+        yield LimitReason(problem.caps[row].name, float(binds[row] @ hours), price, float(cost_eur[row]))
+
+
+def _overloaded(problem: PlanningProblem) -> Iterator[str]:
+    """Limits that nothing but the base load breaks already."""
+    clock = _Clock(problem.horizon)
+    for cap in problem.caps:
+        over = np.maximum(-cap.limit, 0.0)
+        if cap.floor is None and over.any():
+            worst = int(np.argmax(over))
+            when = clock.step(worst)
+            steps = np.count_nonzero(over)
+            yield f"{cap.name}: the base load alone is {over[worst]:.3g} above the limit at {when} ({steps} steps)"
+
+
+class _Clock:
+    """Moments of a horizon as one reads them: time of day, with the weekday where it is longer than a day."""
+
+    def __init__(self, horizon: Horizon) -> None:
+        self._start, self._edges_h = horizon.start, horizon.edges_h.tolist()
+        self._form = "%H:%M" if self._edges_h[-1] <= 24.0 else "%a %H:%M"
+
+    def after(self, since_h: float) -> str:
+        """The moment so many hours from the start; the end of the horizon at the latest."""
+        return (self._start + timedelta(hours=min(since_h, self._edges_h[-1]))).strftime(self._form)
+
+    def step(self, step: int) -> str:
+        """The start of a step."""
+        return self.after(self._edges_h[step])
+
+
+class _Sessions:
+    """The reasons of all sessions; what is the same for all is worked out once, as arrays."""
+
+    def __init__(self, problem: PlanningProblem, plan: Plan, at: Marginals, *, by_price: bool) -> None:
+        hours = problem.horizon.hours
+        self._problem, self._plan, self._at, self._by_price = problem, plan, at, by_price
+        self._clock = _Clock(problem.horizon)
+        self._most_kwh = _takeable_kwh(problem)
+        inside = at.upper_kw > TOLERANCE
+        weight = np.where(at.full, at.cap_eur if by_price else 1.0, 0.0) * hours
+        binding = np.flatnonzero(at.full.any(axis=1))
+        self._dearest = _dearest(at.load, binding, weight[binding] @ inside.T.astype(float))
+        now = _now_full(problem, plan, at)
+        price = (at.cap_eur[now, :1] if by_price else np.zeros((now.size, 1))) + TOLERANCE**2
+        self._limit_now = _dearest(at.load, now, np.broadcast_to(price, (now.size, len(problem.sessions))))
+        open_price = np.where(np.isfinite(at.marginal_eur_per_kwh), at.marginal_eur_per_kwh, np.inf)
+        self._next_eur = open_price.min(axis=1, initial=np.inf)
+        later = plan.power_kw > TOLERANCE
+        later[:, :1] = False
+        self._first_later = np.where(later.any(axis=1), np.argmax(later, axis=1), -1)
+        price_now = at.energy_eur_per_kwh[0] if hours.size else np.inf
+        cheaper = later & (at.energy_eur_per_kwh < price_now - SAME_PRICE_EUR_PER_KWH)
+        self._first_cheaper = np.where(cheaper.any(axis=1), np.argmax(cheaper, axis=1), -1)
+        dearest_used = np.where(later, at.energy_eur_per_kwh, -np.inf).max(axis=1, initial=-np.inf)
+        self._waits_for_price = dearest_used < price_now - SAME_PRICE_EUR_PER_KWH
+
+    def __iter__(self) -> Iterator[SessionReason]:
+        for row, session in enumerate(self._problem.sessions):
+            code, text, limit = self._why(row, session)
+            yield SessionReason(session.session_id, code, text, limit, float(self._next_eur[row]))
+
+    def unmet(self) -> Iterator[str]:
+        """A sentence on each session that goes short, the largest shortfall first."""
+        short = np.flatnonzero(self._plan.unserved_kwh > NEGLIGIBLE_KWH)
+        for row in short[np.argsort(-self._plan.unserved_kwh[short], kind="stable")]:
+            session = self._problem.sessions[row]
+            _, text, _ = self._short(row, session)
+            yield f"{session.session_id}: {text}"
+
+    def _why(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
+        if session.energy_kwh <= NEGLIGIBLE_KWH:
+            return ReasonCode.DONE, "wants no more", ""
+        if self._plan.unserved_kwh[row] > NEGLIGIBLE_KWH:
+            return self._short(row, session)
+        if not self._plan.power_kw.size or (session.arrival_h > 0 and self._plan.power_kw[row, 0] <= TOLERANCE):
+            at = self._clock.after(session.arrival_h)
+            return ReasonCode.NOT_HERE_YET, f"expected at {at}", ""
+        return self._now(row, float(self._plan.power_kw[row, 0]), float(self._at.upper_kw[row, 0]))
+
+    def _short(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
+        missing_kwh, wanted_kwh = float(self._plan.unserved_kwh[row]), session.energy_kwh
+        given = f"{wanted_kwh - missing_kwh:.1f} of {wanted_kwh:.1f} kWh by {self._clock.after(session.departure_h)}"
+        most_kwh = self._most_kwh[row]
+        if wanted_kwh - missing_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
+            return ReasonCode.STAY_TOO_SHORT, f"{given}: full power all along is no more", ""
+        index = int(self._dearest[row])
+        if index < 0:
+            return ReasonCode.SHORT, f"{given}: more is not worth its price, or the order leaves it none", ""
+        limit = self._problem.caps[index].name
+        beside = f", of which {wanted_kwh - most_kwh:.1f} kWh for too short a stay" if most_kwh < wanted_kwh else ""
+        return ReasonCode.SHORT, f"{given}: {limit} is full, {missing_kwh:.1f} kWh missing{beside}", limit
+
+    def _now(self, row: int, power_kw: float, upper_kw: float) -> tuple[ReasonCode, str, str]:
+        """Why a session that is here and will be served gets this much in the first step."""
+        first = self._first_later[row]
+        if power_kw >= upper_kw - TOLERANCE * max(1.0, upper_kw) and power_kw > TOLERANCE:
+            return ReasonCode.FULL_POWER, f"{power_kw:.1f} kW, all it can take", ""
+        if power_kw < -TOLERANCE:
+            return ReasonCode.CHEAPER_LATER, f"gives {-power_kw:.1f} kW back while energy is dear", ""
+        if first < 0 and power_kw > TOLERANCE:
+            return ReasonCode.FULL_POWER, f"{power_kw:.1f} kW, all it still wants", ""
+        index, cheaper = int(self._limit_now[row]), self._first_cheaper[row]
+        if self._by_price and cheaper >= 0 and (self._waits_for_price[row] or index < 0):
+            now, then = self._at.energy_eur_per_kwh[[0, cheaper]]
+            start = self._clock.step(cheaper)
+            return (
+                ReasonCode.CHEAPER_LATER,
+                f"{_from(power_kw)} from {start} at {then:.3f} instead of {now:.3f} €/kWh",
+                "",
+            )
+        if index >= 0:
+            limit = self._problem.caps[index].name
+            return ReasonCode.LIMITED, f"{power_kw:.1f} of {upper_kw:.1f} kW: {limit} is full", limit
+        if self._by_price:
+            return ReasonCode.CHEAPER_LATER, f"{_from(power_kw)} from {self._clock.step(first)}, no dearer than now", ""
+        return (
+            ReasonCode.RULE,
+            f"{_from(power_kw)} from {self._clock.step(first)}, by the order of {self._plan.planner}",
+            "",
+        )
+
+
+def _from(power_kw: float) -> str:
+    return f"{power_kw:.1f} kW now, more" if power_kw > TOLERANCE else "charges"
+
+
+def _takeable_kwh(problem: PlanningProblem) -> Array:
+    """The most energy each session could take if nobody else were there and no limit shared, shape (n_sessions,)."""
+    sessions, hours = problem.sessions, problem.horizon.hours
+    upper_kw = np.array([s.max_kw for s in sessions]).reshape(-1, 1) * problem.availability()
+    most: Array = upper_kw @ hours
+    for row, session in enumerate(sessions):
+        if session.taper is None and not np.isfinite(session.ramp_kw_per_h):
+            continue
+        taken_kwh, before_kw = 0.0, session.now_kw
+        for highest_kw, step_h in zip(upper_kw[row], hours, strict=True):
+            if session.taper is not None:
+                width_kwh = session.taper.full_kwh - session.taper.flat_kwh
+                part = float(np.clip((session.taper.full_kwh - taken_kwh) / width_kwh, 0.0, 1.0))
+                highest_kw = min(highest_kw, session.max_kw * part)
+            before_kw = min(highest_kw, before_kw + session.ramp_kw_per_h * step_h)
+            taken_kwh += before_kw * step_h
+        most[row] = taken_kwh
+    return most
+
+
+def _now_full(problem: PlanningProblem, plan: Plan, at: Marginals) -> npt.NDArray[np.intp]:
+    """Caps with no room in the first step; while only whole currents can be offered, room for less is none."""
+    if not problem.horizon.n_steps:
+        return np.empty(0, dtype=np.intp)
+    full = at.full[:, 0].copy()
+    if problem.offerable_steps:
+        limit = np.array([cap.limit[0] for cap in problem.caps]).reshape(-1)
+        stored_kw = 0.0 if plan.battery_kw is None else plan.battery_kw[0]
+        use = at.load @ plan.power_kw[:, 0] + np.array([cap.battery_load for cap in problem.caps]) * stored_kw
+        less_kw = np.array([max(s.step_kw, TOLERANCE) for s in problem.sessions])
+        smallest = np.where(at.load > 0, at.load * less_kw, np.inf).min(axis=1, initial=np.inf)
+        full |= limit - use < smallest
+    return np.flatnonzero(full)
+
+
+def _dearest(load: Array, caps: npt.NDArray[np.intp], weight: Array) -> npt.NDArray[np.intp]:
+    """For each session the cap that weighs most on it, -1 for none; shape (n_sessions,).
+
+    Args:
+        load: shape (n_caps, n_sessions).
+        caps: which caps to choose from.
+        weight: shape (len(caps), n_sessions).
+    """
+    n_sessions = load.shape[1]
+    if not caps.size:
+        return np.full(n_sessions, -1)
+    felt = load[caps] * weight
+    found: npt.NDArray[np.intp] = np.where(felt.max(axis=0) > 0, caps[np.argmax(felt, axis=0)], -1)
+    return found

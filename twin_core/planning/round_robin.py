@@ -1,0 +1,35 @@
+"""Round robin: everybody in turn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.allocation import Scarcity, fill, in_order
+from twin_core.planning.assessment import assess
+from twin_core.planning.optimum import charge_only
+from twin_core.planning.soundness import require_sound
+
+
+class RoundRobin:
+    """Who waited longest for a turn gets all it can take, and then queues up behind the others.
+
+    A car that arrives queues up at the end. Turns are counted in scarce steps; in the others there is no queue.
+    """
+
+    name = "round_robin"
+
+    def plan(self, problem: PlanningProblem) -> Plan:
+        """See `Planner.plan`."""
+        require_sound(problem)
+        seen = charge_only(problem)
+        queued_h = np.array([s.arrival_h - s.waited_h for s in seen.sessions], dtype=float)
+        first_in_queue = in_order(lambda _: queued_h)
+
+        def take_turns(step: Scarcity) -> Array:
+            power_kw = first_in_queue(step)
+            queued_h[power_kw > 0] = step.begins_h
+            return power_kw
+
+        return assess(problem, fill(seen, take_turns), self.name, PlanStatus.FEASIBLE)

@@ -1,0 +1,164 @@
+"""Service first: the most energy, then the most drivers served in full, then the least money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from twin_core.errors import PlanningError
+from twin_core.models.plan import Plan, PlanStatus
+from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.accounting import charged_kwh
+from twin_core.planning.assessment import assess
+from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
+from twin_core.planning.quick_charge import energy_only, sooner_first
+from twin_core.planning.solvers.table import SolverBench
+
+_Mask = npt.NDArray[np.bool_]
+
+_FULL_KWH = 1e-5
+"""A session that lacks no more than this, relative above 1 kWh, is served in full."""
+
+_SAME_ENERGY_KWH = 1e-6
+"""Totals this close, relative above 1 kWh, are the same energy."""
+
+_PREFERENCE = 0.02
+"""Weight of the first in the queue above the last: enough for a solver to see, and cut where it costs energy."""
+
+_ROUNDS = 4
+"""Each round sets one who cannot be served in full aside, all at once; real days need two or three."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """Who could get what.
+
+    Attributes:
+        energy_kwh: shape (n_sessions,).
+        full: shape (n_sessions,), who is served in full.
+        worth: summed priority of those.
+    """
+
+    power_kw: Array
+    energy_kwh: Array
+    full: _Mask
+    worth: float
+
+    @property
+    def total_kwh(self) -> float:
+        return float(self.energy_kwh.sum())
+
+
+class ServiceFirst:
+    """Lexicographic: energy delivered, then priority of those served in full, then cost.
+
+    1. The most energy the limits let through is found with every kWh worth the same.
+    2. Where that leaves somebody short, it is decided who: those who want least for their priority come first, and
+       who cannot be served in full beside them is set aside, so that a shortfall falls on few. On limits that are
+       nested, any set that can be served in full can be so at the most energy, and each round is one solve; on
+       others, a choice that would cost energy is not taken.
+    3. The cheapest plan is taken among those with these energies.
+
+    Choosing the largest set is as hard as packing; the rounds find a good one, and never a worse one than step 1 did.
+    A session expected but not here yet is put in with a tiny priority: its energy counts, so nothing is put off into
+    an hour that will be crowded, and it is nobody to be served in full.
+    """
+
+    name = "service_first"
+
+    def __init__(self, solver: str | None = None) -> None:
+        self._bench = SolverBench(solver)
+
+    def plan(self, problem: PlanningProblem) -> Plan:
+        """See `Planner.plan`; PROVED only where nobody is short and the cost is proved."""
+        if not problem.sessions or problem.horizon.n_steps == 0:
+            return optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
+        cheapest = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
+        if not _short(problem, _delivered(problem, cheapest.power_kw)).any():
+            return cheapest
+        most = self._offer(problem, sooner_first(energy_only(problem)))
+        chosen = self._fewest_short(problem, most)
+        return self._cheapest(problem, chosen)
+
+    def _fewest_short(self, problem: PlanningProblem, most: _Offer) -> _Offer:
+        """An offer of the same energy that serves more in full, or the one given."""
+        wanted, priority = _wanted(problem), np.array([s.priority for s in problem.sessions])
+        queue = wanted / priority
+        hopeful = ~_short(problem, _alone(problem)) & (wanted > 0)
+        best, kept, aside = most, np.zeros_like(hopeful), ~hopeful
+        preference = _PREFERENCE
+        for _ in range(_ROUNDS):
+            rank = np.lexsort((queue, aside, ~kept))
+            weight = np.ones(len(queue))
+            weight[rank] += preference * np.linspace(1.0, 0.0, len(queue))
+            weight[aside] = 1.0
+            found = self._offer(problem, _weighed(sooner_first(energy_only(problem)), weight))
+            if not _as_much(found, most):
+                preference /= 10
+                continue
+            if found.worth > best.worth + 1e-9:
+                best = found
+            kept = found.full & hopeful
+            partly = ~kept & ~aside & (found.energy_kwh > _FULL_KWH)
+            if not partly.any() or (kept | aside).all():
+                break
+            aside = aside | partly
+        return best
+
+    def _cheapest(self, problem: PlanningProblem, chosen: _Offer) -> Plan:
+        """The least money at the energies chosen."""
+        settled = tuple(
+            replace(session, energy_kwh=float(energy_kwh))
+            for session, energy_kwh in zip(problem.sessions, chosen.energy_kwh, strict=True)
+        )
+        plan = optimal_plan(self.name, replace(problem, sessions=settled), self._bench, served_first, earlier_first)
+        energy_kwh = _delivered(problem, plan.power_kw)
+        if not energy_kwh.sum() >= chosen.total_kwh - _SAME_ENERGY_KWH * max(1.0, chosen.total_kwh):
+            return assess(problem, chosen.power_kw, self.name, PlanStatus.FEASIBLE)
+        return assess(
+            problem, plan.power_kw, self.name, PlanStatus.FEASIBLE, battery_kw=plan.battery_kw, solver=plan.solver
+        )
+
+    def _offer(self, problem: PlanningProblem, seen: PlanningProblem) -> _Offer:
+        found = self._bench.solver_for(seen).solve(seen)
+        if not np.isfinite(found.power_kw).all():
+            raise PlanningError(f"{self.name}: the solver gave powers that are not numbers")
+        energy_kwh = np.minimum(_delivered(problem, found.power_kw), _wanted(problem))
+        full = ~_short(problem, energy_kwh) & (_wanted(problem) > 0)
+        worth = float(np.array([s.priority for s in problem.sessions])[full].sum())
+        return _Offer(found.power_kw, np.maximum(energy_kwh, 0.0), full, worth)
+
+
+def _wanted(problem: PlanningProblem) -> Array:
+    return np.array([max(0.0, s.energy_kwh) for s in problem.sessions], dtype=float)
+
+
+def _delivered(problem: PlanningProblem, power_kw: Array) -> Array:
+    energy_kwh: Array = charged_kwh(problem, power_kw).sum(axis=1)
+    return energy_kwh
+
+
+def _alone(problem: PlanningProblem) -> Array:
+    """Energy each could take were it alone, shape (n_sessions,)."""
+    max_kw = np.array([s.max_kw for s in problem.sessions])
+    reach_kwh: Array = max_kw * (problem.availability() @ problem.horizon.hours)
+    return reach_kwh
+
+
+def _short(problem: PlanningProblem, energy_kwh: Array) -> _Mask:
+    wanted = _wanted(problem)
+    short: _Mask = ~(energy_kwh >= wanted - _FULL_KWH * np.maximum(1.0, wanted))
+    return short
+
+
+def _weighed(problem: PlanningProblem, weight: Array) -> PlanningProblem:
+    sessions = tuple(
+        replace(session, shortfall_eur_per_kwh=float(w)) for session, w in zip(problem.sessions, weight, strict=True)
+    )
+    return replace(problem, sessions=sessions)
+
+
+def _as_much(found: _Offer, most: _Offer) -> bool:
+    return found.total_kwh >= most.total_kwh - _SAME_ENERGY_KWH * max(1.0, most.total_kwh)
