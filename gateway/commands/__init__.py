@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.commands import chargers, check, data, demo, grafana, plan, replay, run
+from gateway.commands import chargers, check, data, demo, grafana, plan, replay, run, study
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +27,6 @@ COMMANDS: dict[str, Command] = {
     "plan": Command(plan.SUMMARY, plan.DESCRIPTION, plan.options, plan.run),
     "replay": Command(replay.SUMMARY, replay.DESCRIPTION, replay.options, replay.run),
     "grafana": Command(grafana.SUMMARY, grafana.DESCRIPTION, grafana.options, grafana.run),
+    "study": Command(study.SUMMARY, study.DESCRIPTION, study.options, study.run),
     "data": Command(data.SUMMARY, data.DESCRIPTION, data.options, data.run),
 }
