@@ -32,6 +32,10 @@ _ROUNDS = 4
 """Each round sets one who cannot be served in full aside, all at once; real days need two or three."""
 
 
+EXPECTED_PRIORITY = 1e-3
+"""A session of at most this priority is a forecast, nobody who is to be served."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Offer:
     """Who could get what.
@@ -46,6 +50,7 @@ class _Offer:
     energy_kwh: Array
     full: _Mask
     worth: float
+    battery_kw: Array | None = None
 
     @property
     def total_kwh(self) -> float:
@@ -60,11 +65,13 @@ class ServiceFirst:
        who cannot be served in full beside them is set aside, so that a shortfall falls on few. On limits that are
        nested, any set that can be served in full can be so at the most energy, and each round is one solve; on
        others, a choice that would cost energy is not taken.
-    3. The cheapest plan is taken among those with these energies.
+    3. Where the limits leave nobody short, the plan is the cheapest. Where they do, capacity is dearer than energy, and
+       the same energies are delivered as early as possible: an hour put off is lost if a car leaves early or more come.
 
     Choosing the largest set is as hard as packing; the rounds find a good one, and never a worse one than step 1 did.
-    A session expected but not here yet is put in with a tiny priority: its energy counts, so nothing is put off into
-    an hour that will be crowded, and it is nobody to be served in full.
+    A session expected but not here yet is put in with a priority of at most `EXPECTED_PRIORITY`: nothing is put off
+    into an hour that will be crowded. Where capacity is short anyway, room kept for a guess is energy lost (more than
+    a point on recorded days on three lines), and only those who are known are planned for.
     """
 
     name = "service_first"
@@ -73,15 +80,17 @@ class ServiceFirst:
         self._bench = SolverBench(solver)
 
     def plan(self, problem: PlanningProblem) -> Plan:
-        """See `Planner.plan`; PROVED only where nobody is short and the cost is proved."""
+        """See `Planner.plan`; PROVED only where the limits leave nobody short and the cost is proved."""
         if not problem.sessions or problem.horizon.n_steps == 0:
             return optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
         cheapest = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
-        if not _short(problem, _delivered(problem, cheapest.power_kw)).any():
+        reachable = np.minimum(_wanted(problem), _alone(problem))
+        if not _lacks(_delivered(problem, cheapest.power_kw), reachable).any():
             return cheapest
-        most = self._offer(problem, sooner_first(energy_only(problem)))
-        chosen = self._fewest_short(problem, most)
-        return self._cheapest(problem, chosen)
+        here = _without_expected(problem)
+        most = self._offer(here, sooner_first(energy_only(here)))
+        chosen = self._fewest_short(here, most)
+        return self._soonest(problem, chosen)
 
     def _fewest_short(self, problem: PlanningProblem, most: _Offer) -> _Offer:
         """An offer of the same energy that serves more in full, or the one given."""
@@ -108,18 +117,10 @@ class ServiceFirst:
             aside = aside | partly
         return best
 
-    def _cheapest(self, problem: PlanningProblem, chosen: _Offer) -> Plan:
-        """The least money at the energies chosen."""
-        settled = tuple(
-            replace(session, energy_kwh=float(energy_kwh))
-            for session, energy_kwh in zip(problem.sessions, chosen.energy_kwh, strict=True)
-        )
-        plan = optimal_plan(self.name, replace(problem, sessions=settled), self._bench, served_first, earlier_first)
-        energy_kwh = _delivered(problem, plan.power_kw)
-        if not energy_kwh.sum() >= chosen.total_kwh - _SAME_ENERGY_KWH * max(1.0, chosen.total_kwh):
-            return assess(problem, chosen.power_kw, self.name, PlanStatus.FEASIBLE)
-        power_kw = first_in_line_now(problem, plan.power_kw, _line(problem, chosen))
-        return assess(problem, power_kw, self.name, PlanStatus.FEASIBLE, battery_kw=plan.battery_kw, solver=plan.solver)
+    def _soonest(self, problem: PlanningProblem, chosen: _Offer) -> Plan:
+        """The offer, as early as it was found, with the front of the line first."""
+        power_kw = first_in_line_now(problem, chosen.power_kw, _line(problem, chosen))
+        return assess(problem, power_kw, self.name, PlanStatus.FEASIBLE, battery_kw=chosen.battery_kw)
 
     def _offer(self, problem: PlanningProblem, seen: PlanningProblem) -> _Offer:
         found = self._bench.solver_for(seen).solve(seen)
@@ -128,7 +129,13 @@ class ServiceFirst:
         energy_kwh = np.minimum(_delivered(problem, found.power_kw), _wanted(problem))
         full = ~_short(problem, energy_kwh) & (_wanted(problem) > 0)
         worth = float(np.array([s.priority for s in problem.sessions])[full].sum())
-        return _Offer(found.power_kw, np.maximum(energy_kwh, 0.0), full, worth)
+        return _Offer(found.power_kw, np.maximum(energy_kwh, 0.0), full, worth, found.battery_kw)
+
+
+def _without_expected(problem: PlanningProblem) -> PlanningProblem:
+    """The problem in which those who are only expected want nothing."""
+    sessions = tuple(replace(s, energy_kwh=0.0) if s.priority <= EXPECTED_PRIORITY else s for s in problem.sessions)
+    return replace(problem, sessions=sessions)
 
 
 def _wanted(problem: PlanningProblem) -> Array:
@@ -148,9 +155,12 @@ def _alone(problem: PlanningProblem) -> Array:
 
 
 def _short(problem: PlanningProblem, energy_kwh: Array) -> _Mask:
-    wanted = _wanted(problem)
-    short: _Mask = ~(energy_kwh >= wanted - _FULL_KWH * np.maximum(1.0, wanted))
-    return short
+    return _lacks(energy_kwh, _wanted(problem))
+
+
+def _lacks(energy_kwh: Array, due_kwh: Array) -> _Mask:
+    lacks: _Mask = ~(energy_kwh >= due_kwh - _FULL_KWH * np.maximum(1.0, due_kwh))
+    return lacks
 
 
 def _line(problem: PlanningProblem, chosen: _Offer) -> Array:
