@@ -15,8 +15,9 @@ from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.optimum import served_first
 
-_COST_SCALE = 1e4
-"""Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be."""
+_COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
+"""Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be;
+Clarabel's tolerances are relative, and with costs so far above the powers it ends short of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
     Raises:
         PlanningError: the solver failed or proved no optimum.
     """
-    asked = cp.Problem(cp.Minimize(_COST_SCALE * objective_eur), rows)
+    asked = cp.Problem(cp.Minimize(_COST_SCALE[solver] * objective_eur), rows)
     try:
         # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
         asked.solve(solver=solver, warm_start=False)  # type: ignore[no-untyped-call]
@@ -181,7 +182,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
         raise PlanningError(f"the solver failed: {error}") from error
     if asked.status != cp.OPTIMAL:
         raise PlanningError(f"the solver found no plan: {asked.status}")
-    return float(asked.value) / _COST_SCALE
+    return float(asked.value) / _COST_SCALE[solver]
 
 
 def served_at(problem: PlanningProblem, dearest_eur_per_kwh: Array) -> PlanningProblem:
