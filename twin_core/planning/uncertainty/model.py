@@ -138,14 +138,15 @@ def _cells(problem: PlanningProblem, bounds: Bounds) -> _Cells:
 
 def within(bounds: Bounds, power_kw: Array, hours: Array) -> Array:
     """Powers made smaller, by rounding only, until no energy wanted and no cap is exceeded."""
-    charged_kwh = power_kw @ hours
-    part = np.divide(bounds.wanted_kwh, charged_kwh, out=np.ones_like(charged_kwh), where=charged_kwh > 0)
-    power_kw = power_kw * np.minimum(part, 1.0).reshape(-1, 1)
+    power_kw = power_kw * _part(bounds.wanted_kwh, power_kw @ hours).reshape(-1, 1)
     for load, limit in zip(bounds.load, bounds.limit, strict=True):
-        used = load @ power_kw
-        part = np.divide(limit, used, out=np.ones_like(used), where=used > 0)
-        power_kw = np.where(load.reshape(-1, 1) > 0, power_kw * np.minimum(part, 1.0), power_kw)
+        power_kw = np.where(load.reshape(-1, 1) > 0, power_kw * _part(limit, load @ power_kw), power_kw)
     return power_kw
+
+
+def _part(most: Array, used: Array) -> Array:
+    """What part of each use is within its limit, at most 1."""
+    return np.divide(most, used, out=np.ones_like(used), where=used > most)
 
 
 def _require_covered(problem: PlanningProblem) -> None:
