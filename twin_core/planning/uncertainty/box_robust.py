@@ -11,6 +11,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, plan_at, series
 
 SAME_SCHEDULE = (
@@ -39,6 +40,7 @@ class BoxRobust:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; its cost is that at the problem's prices, its objective that of the worst case."""
+        require_sound(problem)
         deviation = series("deviation_eur_per_kwh", self._deviation, problem)
         if problem.site is None and any(s.discharge_max_kw > 0 for s in problem.sessions):
             return noted(self._both_ways(problem, deviation), BOTH_WAYS)

@@ -9,6 +9,7 @@ import cvxpy as cp
 from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, plan_at, series
 
 NOMINAL = "A budget of 0 steps lets no price move: this is the plan at the nominal prices."
@@ -37,6 +38,7 @@ class BudgetRobust:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; its cost is that at the problem's prices, its objective that of the worst case."""
+        require_sound(problem)
         deviation = series("deviation_eur_per_kwh", self._deviation, problem)
         n_steps = problem.horizon.n_steps
         budget = min(self._budget_steps, float(n_steps))

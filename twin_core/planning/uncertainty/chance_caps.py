@@ -13,7 +13,10 @@ from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, Cap, PlanningProblem
 from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, series
+
+SLACK = "The lowered limits change nothing: the plan costs what it would if the base load were known."
 
 
 class ChanceCaps:
@@ -39,24 +42,27 @@ class ChanceCaps:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`."""
+        require_sound(problem)
         tight = self.tightened(problem)
         plan = optimal_plan(self.name, tight, self._bench, served_first, earlier_first)
-        changed = [cap for cap in tight.caps if cap.name in self._sigma]
-        use = [cap.load @ plan.power_kw + _battery_use(cap.battery_load, plan.battery_kw) for cap in changed]
-        slack = all(
-            (used < cap.limit - 1e-6 * np.maximum(1.0, np.abs(cap.limit))).all()
-            for used, cap in zip(use, changed, strict=True)
+        certain = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
+        margin_eur = plan.objective_eur - certain.objective_eur
+        lowered = (
+            f"Limits are lowered by {self._quantile:.3g} standard deviations of the base load, which costs "
+            f"{margin_eur:.2f} €, shortfall included."
         )
-        if slack:
-            return noted(
-                plan, "No lowered limit binds: the schedule costs what it would without the base load's error."
-            )
-        shut = sum(int((cap.limit <= 0).sum()) for cap in changed)
-        lowered = f"Limits are lowered by {self._quantile:.3g} standard deviations of the base load."
-        alone = (
-            f"In {shut} steps the base load alone may exceed a limit more often than in {self._epsilon:.1%} of cases."
-        )
-        return noted(plan, lowered, *([alone] if shut else []))
+        moved = margin_eur > 1e-6 * max(1.0, abs(certain.objective_eur))
+        return noted(plan, lowered if moved else SLACK, *self._hopeless(problem))
+
+    def _hopeless(self, problem: PlanningProblem) -> list[str]:
+        """A sentence for each cap that no plan can keep as often as asked."""
+        margins = self._margins(problem)
+        steps = {cap.name: int((cap.limit < margins[cap.name]).sum()) for cap in problem.caps if cap.name in margins}
+        return [
+            f"Cap {name!r}: in {count} steps the base load alone exceeds it in more than {self._epsilon:.1%} of cases."
+            for name, count in steps.items()
+            if count
+        ]
 
     def tightened(self, problem: PlanningProblem) -> PlanningProblem:
         """The problem with the lowered limits.
@@ -67,11 +73,14 @@ class ChanceCaps:
         unknown = self._sigma.keys() - {cap.name for cap in problem.caps}
         if unknown:
             raise PlanningError(f"sigma: the problem has no cap {sorted(unknown)[0]!r}")
-        margin = {
+        margins = self._margins(problem)
+        caps = tuple(_tightened(cap, margins[cap.name]) if cap.name in margins else cap for cap in problem.caps)
+        return replace(problem, caps=caps)
+
+    def _margins(self, problem: PlanningProblem) -> dict[str, Array]:
+        return {
             name: self._quantile * series(f"sigma of {name!r}", sigma, problem) for name, sigma in self._sigma.items()
         }
-        caps = tuple(_tightened(cap, margin[cap.name]) if cap.name in margin else cap for cap in problem.caps)
-        return replace(problem, caps=caps)
 
     @property
     def _quantile(self) -> float:
@@ -85,7 +94,3 @@ def _tightened(cap: Cap, margin: Array) -> Cap:
         return replace(cap, limit=limit)
     floor = np.maximum(cap.floor, np.minimum(cap.floor + margin, 0.0))
     return replace(cap, limit=np.maximum(limit, floor), floor=floor)
-
-
-def _battery_use(load: float, battery_kw: Array | None) -> Array | float:
-    return 0.0 if battery_kw is None else load * battery_kw

@@ -11,6 +11,7 @@ from twin_core.errors import PlanningError
 from twin_core.models.hours import HOURS_A_DAY, hour_shares
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, plan_at
 
 NOMINAL = "An ellipsoid of size 0 lets no price move: this is the plan at the nominal prices."
@@ -51,6 +52,7 @@ class EllipsoidRobust:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; its cost is that at the problem's prices, its objective that of the worst case."""
+        require_sound(problem)
         to_hours = hour_shares(problem.horizon) / problem.horizon.hours
         spread = self._root @ to_hours
 

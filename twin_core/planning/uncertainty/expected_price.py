@@ -8,6 +8,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, price_scenarios
 
 NOTE = (
@@ -32,5 +33,6 @@ class ExpectedPrice:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; its cost is the expected one."""
+        require_sound(problem)
         expected = replace(problem, price_eur_per_kwh=price_scenarios(self._prices, problem).mean(axis=0))
         return noted(optimal_plan(self.name, expected, self._bench, served_first, earlier_first), NOTE)

@@ -10,6 +10,7 @@ import numpy as np
 from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, plan_at, price_scenarios
 from twin_core.planning.uncertainty.expected_price import ExpectedPrice
 
@@ -36,6 +37,7 @@ class MeanCvar:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; its cost is that at the problem's prices, its notes compare the tail with the mean's."""
+        require_sound(problem)
         prices = price_scenarios(self._prices, problem)
         carbon = problem.import_eur_per_kwh() - problem.price_eur_per_kwh
 

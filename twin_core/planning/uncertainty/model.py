@@ -15,8 +15,9 @@ from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.optimum import served_first
 
-_COST_SCALE = 1e4
-"""Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be."""
+_COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
+"""Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be;
+Clarabel's tolerances are relative, and with costs so far above the powers it ends short of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +138,15 @@ def _cells(problem: PlanningProblem, bounds: Bounds) -> _Cells:
 
 def within(bounds: Bounds, power_kw: Array, hours: Array) -> Array:
     """Powers made smaller, by rounding only, until no energy wanted and no cap is exceeded."""
-    charged_kwh = power_kw @ hours
-    part = np.divide(bounds.wanted_kwh, charged_kwh, out=np.ones_like(charged_kwh), where=charged_kwh > 0)
-    power_kw = power_kw * np.minimum(part, 1.0).reshape(-1, 1)
+    power_kw = power_kw * _part(bounds.wanted_kwh, power_kw @ hours).reshape(-1, 1)
     for load, limit in zip(bounds.load, bounds.limit, strict=True):
-        used = load @ power_kw
-        part = np.divide(limit, used, out=np.ones_like(used), where=used > 0)
-        power_kw = np.where(load.reshape(-1, 1) > 0, power_kw * np.minimum(part, 1.0), power_kw)
+        power_kw = np.where(load.reshape(-1, 1) > 0, power_kw * _part(limit, load @ power_kw), power_kw)
     return power_kw
+
+
+def _part(most: Array, used: Array) -> Array:
+    """What part of each use is within its limit, at most 1."""
+    return np.divide(most, used, out=np.ones_like(used), where=used > most)
 
 
 def _require_covered(problem: PlanningProblem) -> None:
@@ -173,7 +175,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
     Raises:
         PlanningError: the solver failed or proved no optimum.
     """
-    asked = cp.Problem(cp.Minimize(_COST_SCALE * objective_eur), rows)
+    asked = cp.Problem(cp.Minimize(_COST_SCALE[solver] * objective_eur), rows)
     try:
         # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
         asked.solve(solver=solver, warm_start=False)  # type: ignore[no-untyped-call]
@@ -181,7 +183,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
         raise PlanningError(f"the solver failed: {error}") from error
     if asked.status != cp.OPTIMAL:
         raise PlanningError(f"the solver found no plan: {asked.status}")
-    return float(asked.value) / _COST_SCALE
+    return float(asked.value) / _COST_SCALE[solver]
 
 
 def served_at(problem: PlanningProblem, dearest_eur_per_kwh: Array) -> PlanningProblem:
