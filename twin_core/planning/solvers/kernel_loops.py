@@ -166,7 +166,7 @@ def place_cheapest(
             return
         left_kwh -= _fill(net, later_kwh, k)
         while left_kwh > NEGLIGIBLE_KWH and net.room_kwh[k] > NEGLIGIBLE_KWH:
-            pulled_kwh = _pull(net, search, k, _NONE)
+            pulled_kwh = _pull(net, search, k, sessions_by_price[:0])
             if pulled_kwh == 0.0:
                 break
             left_kwh -= pulled_kwh
@@ -240,26 +240,25 @@ def _give_up(
         net.open_kwh[i] = 0.0
         until += 1
     if net.open_kwh.max() > NEGLIGIBLE_KWH:
-        for n in range(begin, until):
-            pulled_kwh = 1.0
-            while pulled_kwh > 0.0:
-                pulled_kwh = _pull(net, search, _NONE, sessions_by_price[n])
-                taken_kwh += pulled_kwh
+        pulled_kwh = 1.0
+        while pulled_kwh > 0.0:
+            pulled_kwh = _pull(net, search, _NONE, sessions_by_price[begin:until])
+            taken_kwh += pulled_kwh
     return until, taken_kwh
 
 
 @_compiled
-def _pull(net: Network, search: Search, step: int, session: int) -> float:
+def _pull(net: Network, search: Search, step: int, giving_up: Indices) -> float:
     """Bring energy to one end along paths on which others make way; in kWh, 0 when no session can reach it any more.
 
     In that case nothing that can reach the end has energy to place, and nothing will: all of it is settled, and no
     later search looks at it again.
 
     Args:
-        step: the end; -1 where it is the shortfall of `session`.
-        session: the session whose shortfall is the end.
+        step: the end; -1 where it is the shortfalls of `giving_up`.
+        giving_up: sessions whose shortfalls have one price and are the end together.
     """
-    n_sources, pulled_kwh = _level(net, search, step, session), 0.0
+    n_sources, pulled_kwh = _level(net, search, step, giving_up), 0.0
     for n in range(n_sources):
         pushed_kwh = 1.0
         while pushed_kwh > 0.0 and net.open_kwh[search.sources[n]] > NEGLIGIBLE_KWH:
@@ -274,7 +273,7 @@ def _pull(net: Network, search: Search, step: int, session: int) -> float:
 
 
 @_compiled
-def _level(net: Network, search: Search, step: int, session: int) -> int:
+def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
     """Set the levels of all that can reach the end; how many of the sessions have energy to place."""
     search.step_level[:] = np.where(net.settled_step, -1, 0)
     search.session_level[:] = np.where(net.settled_session, -1, 0)
@@ -285,9 +284,10 @@ def _level(net: Network, search: Search, step: int, session: int) -> int:
         search.step_level[step] = 1
         search.queue[0] = step
         n_reached = 1
-    elif session >= 0 and not net.settled_session[session]:
-        search.session_level[session] = 1
-        n_reached = _reach_steps_of(net, search, session, 0)
+    for i in giving_up:
+        if not net.settled_session[i]:
+            search.session_level[i] = 1
+            n_reached = _reach_steps_of(net, search, i, n_reached)
     while n_searched < n_reached:
         at = search.queue[n_searched]
         n_searched += 1
@@ -377,9 +377,9 @@ def _path(net: Network, search: Search, source: int, end: int) -> tuple[int, boo
 def _step_to_enter(net: Network, search: Search, session: int) -> int:
     while search.enters[session] < net.end[session]:
         k = search.enters[session]
-        if search.step_level[k] == search.session_level[session]:
-            if net.upper_kwh[session, k] - net.placed_kwh[session, k] > NEGLIGIBLE_KWH:
-                return int(k)
+        can_enter = net.upper_kwh[session, k] - net.placed_kwh[session, k] > NEGLIGIBLE_KWH
+        if can_enter and search.step_level[k] == search.session_level[session]:
+            return int(k)
         search.enters[session] += 1
     return _NONE
 
