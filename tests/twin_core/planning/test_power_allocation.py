@@ -168,10 +168,10 @@ def test_a_solver_that_proved_nothing_is_not_believed(status: str, monkeypatch: 
     monkeypatch.setattr(cp.Problem, "solve", unsure)
     problem = depot([car("a", 15)], site_kw=12)
     if status == "optimal_inaccurate":
-        assert PowerAllocation().plan(problem).status is PlanStatus.FEASIBLE
+        assert PowerAllocation("cvxpy").plan(problem).status is PlanStatus.FEASIBLE
     else:
         with pytest.raises(PlanningError, match=status):
-            PowerAllocation().plan(problem)
+            PowerAllocation("cvxpy").plan(problem)
 
 
 def test_nonsense_of_a_solver_that_says_optimal_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,4 +184,4 @@ def test_nonsense_of_a_solver_that_says_optimal_is_found_out(monkeypatch: pytest
 
     monkeypatch.setattr(cp.Problem, "solve", liar)
     with pytest.raises(PlanningError, match="not finite"):
-        PowerAllocation().plan(depot([car("a", 15)], site_kw=12))
+        PowerAllocation("cvxpy").plan(depot([car("a", 15)], site_kw=12))
