@@ -122,9 +122,10 @@ def optimal_plan(
         seen = lens(seen)
     taken = bench.solver_for(seen)
     found = taken.solve(seen, deadline_s=deadline_s)
+    gives_back = any(session.discharge_max_kw for session in seen.sessions)
     plan = assess(
         problem,
-        found.power_kw,
+        found.power_kw if gives_back else np.maximum(found.power_kw, 0.0),
         name,
         PlanStatus.PROVED if found.proved else PlanStatus.FEASIBLE,
         battery_kw=found.battery_kw,

@@ -11,6 +11,9 @@ from twin_core.planning.assessment import assess
 from twin_core.planning.optimum import charge_only
 from twin_core.planning.soundness import require_sound
 
+BEHIND_H = 1e-9
+"""Who was served in a step queues up behind those who arrive as it begins."""
+
 
 class RoundRobin:
     """Who waited longest for a turn gets all it can take, and then queues up behind the others.
@@ -29,7 +32,7 @@ class RoundRobin:
 
         def take_turns(step: Scarcity) -> Array:
             power_kw = first_in_queue(step)
-            queued_h[power_kw > 0] = step.begins_h
+            queued_h[power_kw > 0] = step.begins_h + BEHIND_H
             return power_kw
 
         return assess(problem, fill(seen, take_turns), self.name, PlanStatus.FEASIBLE)

@@ -122,7 +122,8 @@ def _steps_that_pay_to_burn(problem: PlanningProblem) -> Any:
     worth = problem.import_eur_per_kwh()
     if problem.site is not None:
         worth = np.minimum(worth, problem.site.export_eur_per_kwh)
-    return np.flatnonzero(worth < 0)
+    # Burnt at any time, energy makes room for what is paid to be taken at another.
+    return np.arange(worth.size if (worth <= 0).any() else 0)
 
 
 def _site_battery(model: _Model) -> Any:
