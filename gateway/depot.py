@@ -291,7 +291,9 @@ def twin_settings(site: SiteFile) -> TwinSettings:
             assumed_energy_kwh=control.assumed_energy_kwh,
             assumed_stay_h=control.assumed_stay_h,
         ),
-        planning=PlanningSettings(step_min=control.step_min, horizon_h=control.horizon_h),
+        planning=PlanningSettings(
+            step_min=control.step_min, horizon_h=control.horizon_h, grades_min=control.grades_min
+        ),
     )
 
 

@@ -157,6 +157,7 @@ class ControlTable(_Table):
     plan_deadline_s: Positive = 5.0
     step_min: Positive = 5.0
     horizon_h: Positive = 8.0
+    grades_min: tuple[tuple[Annotated[int, Field(gt=0)], Positive], ...] = ()
     tick_s: Positive = 2.0
     lease_s: Positive = 120.0
     ramp_s: Annotated[float, Field(gt=0, le=25, allow_inf_nan=False)] = 5.0
