@@ -19,6 +19,7 @@ from gateway.cli import parser
 from gateway.depot import twin_settings
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, parse_site, site_tree
+from studies.thesis.scenario import parse_set_up
 from twin_core.planning.table import PLANNERS
 from twin_core.safety.parameters import EnvelopeParameters
 
@@ -43,11 +44,13 @@ def outside_fences(text: str) -> str:
     return FENCE.sub("", text)
 
 
-def site_examples() -> Iterator[ParameterSet]:
+def toml_examples(*, of_studies: bool) -> Iterator[ParameterSet]:
+    """Examples of the set-up of a study name its `model`; all others are of a site."""
     for path in DOCUMENTS:
         found = [match for match in FENCE.finditer(path.read_text(encoding="utf-8")) if match["language"] == "toml"]
         for number, match in enumerate(found, 1):
-            yield pytest.param(match["body"], id=f"{name_of(path)}-{number}")
+            if ("model" in tomllib.loads(match["body"])) is of_studies:
+                yield pytest.param(match["body"], id=f"{name_of(path)}-{number}")
 
 
 def whole_site(example: str) -> str:
@@ -59,7 +62,7 @@ def whole_site(example: str) -> str:
     return f"{head}{example}{tail}{broker}"
 
 
-@pytest.mark.parametrize("example", list(site_examples()))
+@pytest.mark.parametrize("example", list(toml_examples(of_studies=False)))
 def test_every_site_example_can_be_run_safely(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in SECRET.findall(example):
         monkeypatch.setenv(variable, "secret")
@@ -68,8 +71,8 @@ def test_every_site_example_can_be_run_safely(example: str, monkeypatch: pytest.
     assert not faults, "\n".join(faults)
 
 
-def test_there_are_site_examples() -> None:
-    assert len(list(site_examples())) >= 3
+def test_there_are_toml_examples(of_studies=False) -> None:
+    assert len(list(toml_examples(of_studies=False))) >= 3
 
 
 # The site file.
@@ -235,4 +238,8 @@ def test_every_command_shown_exists(words: list[str]) -> None:
 
 
 def test_commands_are_shown() -> None:
-    assert len(list(commands())) >= 8
+    assert len(list(commands())) >= 8 @ pytest.mark.parametrize("example", toml_examples(of_studies=True))
+
+
+def test_every_study_example_can_be_run(example: str) -> None:
+    assert parse_set_up(example, "the example").name
