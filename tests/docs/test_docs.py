@@ -71,7 +71,12 @@ def test_every_site_example_can_be_run_safely(example: str, monkeypatch: pytest.
     assert not faults, "\n".join(faults)
 
 
-def test_there_are_toml_examples(of_studies=False) -> None:
+@pytest.mark.parametrize("example", list(toml_examples(of_studies=True)))
+def test_every_study_example_can_be_run(example: str) -> None:
+    assert parse_set_up(example, "the example").name
+
+
+def test_there_are_site_examples() -> None:
     assert len(list(toml_examples(of_studies=False))) >= 3
 
 
@@ -238,8 +243,4 @@ def test_every_command_shown_exists(words: list[str]) -> None:
 
 
 def test_commands_are_shown() -> None:
-    assert len(list(commands())) >= 8 @ pytest.mark.parametrize("example", toml_examples(of_studies=True))
-
-
-def test_every_study_example_can_be_run(example: str) -> None:
-    assert parse_set_up(example, "the example").name
+    assert len(list(commands())) >= 8
