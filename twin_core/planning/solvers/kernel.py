@@ -8,7 +8,8 @@ from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.accounting import bill
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.solvers.certificate import bound_eur, is_proof
-from twin_core.planning.solvers.kernel_loops import network, place_cheapest, worth_of_room
+from twin_core.planning.solvers.kernel_loops import network, place_cheapest
+from twin_core.planning.solvers.kernel_prices import worth_of_room
 from twin_core.planning.solvers.solver import Duals, Solution
 
 

@@ -30,7 +30,7 @@ _BUCKETS = 128
 _NONE = -1
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
     """Machine code from the cache beside this file, if it is there; it runs without the interpreter's lock."""
     return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
@@ -91,7 +91,7 @@ class Search(NamedTuple):
     path_session: Indices
 
 
-@_compiled
+@compiled
 def network(upper_kwh: Array, wanted_kwh: Array, room_kwh: Array) -> Network:
     """Nothing placed yet; what a session wants beyond what its stay allows counts as its shortfall at once."""
     n_sessions, n_steps = upper_kwh.shape
@@ -130,7 +130,7 @@ def network(upper_kwh: Array, wanted_kwh: Array, room_kwh: Array) -> Network:
     )
 
 
-@_compiled
+@compiled
 def place_cheapest(
     net: Network, price: Array, shortfall_price: Array, steps_by_price: Indices, sessions_by_price: Indices
 ) -> None:
@@ -176,7 +176,7 @@ def place_cheapest(
         next_session = until
 
 
-@_compiled
+@compiled
 def _fill(net: Network, later_kwh: Array, step: int) -> float:
     """Place in a step what the sessions present can place directly, those with the least freedom first; in kWh.
 
@@ -206,7 +206,7 @@ def _fill(net: Network, later_kwh: Array, step: int) -> float:
     return placed_kwh
 
 
-@_compiled
+@compiled
 def _by_freedom(present: Indices, wanted_kwh: Array, freedom: Array) -> tuple[Indices, Array]:
     """Sessions and what they want, the least free first, by buckets of equal width."""
     low = freedom.min()
@@ -226,7 +226,7 @@ def _by_freedom(present: Indices, wanted_kwh: Array, freedom: Array) -> tuple[In
     return ordered, ordered_kwh
 
 
-@_compiled
+@compiled
 def _give_up(
     net: Network, search: Search, shortfall_price: Array, sessions_by_price: Indices, begin: int
 ) -> tuple[int, float]:
@@ -247,7 +247,7 @@ def _give_up(
     return until, taken_kwh
 
 
-@_compiled
+@compiled
 def _pull(net: Network, search: Search, step: int, giving_up: Indices) -> float:
     """Bring energy to one end along paths on which others make way; in kWh, 0 when no session can reach it any more.
 
@@ -272,7 +272,7 @@ def _pull(net: Network, search: Search, step: int, giving_up: Indices) -> float:
     return pulled_kwh
 
 
-@_compiled
+@compiled
 def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
     """Set the levels of all that can reach the end; how many of the sessions have energy to place."""
     search.step_level[:] = np.where(net.settled_step, -1, 0)
@@ -302,7 +302,7 @@ def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
     return n_sources
 
 
-@_compiled
+@compiled
 def _reach_steps_of(net: Network, search: Search, session: int, n_reached: int) -> int:
     """Reach the steps that a session could leave; how many are reached now."""
     for k in range(net.first[session], net.end[session]):
@@ -313,7 +313,7 @@ def _reach_steps_of(net: Network, search: Search, session: int, n_reached: int) 
     return n_reached
 
 
-@_compiled
+@compiled
 def _push(net: Network, search: Search, source: int, end: int) -> float:
     """Place energy of a session in a step, others making way down to the end; in kWh, 0 when no path is left.
 
@@ -344,7 +344,7 @@ def _push(net: Network, search: Search, source: int, end: int) -> float:
     return kwh
 
 
-@_compiled
+@compiled
 def _path(net: Network, search: Search, source: int, end: int) -> tuple[int, bool]:
     """How many steps the path from a session down to the end has, 0 for none; and whether its end is a shortfall.
 
@@ -373,7 +373,7 @@ def _path(net: Network, search: Search, source: int, end: int) -> tuple[int, boo
             return depth, True
 
 
-@_compiled
+@compiled
 def _step_to_enter(net: Network, search: Search, session: int) -> int:
     while search.enters[session] < net.end[session]:
         k = search.enters[session]
@@ -384,7 +384,7 @@ def _step_to_enter(net: Network, search: Search, session: int) -> int:
     return _NONE
 
 
-@_compiled
+@compiled
 def _session_to_leave(net: Network, search: Search, step: int) -> int:
     while search.leaves[step] < net.offset[step + 1]:
         i = net.present[search.leaves[step]]
@@ -392,59 +392,3 @@ def _session_to_leave(net: Network, search: Search, step: int) -> int:
             return int(i)
         search.leaves[step] += 1
     return _NONE
-
-
-@_compiled
-def worth_of_room(
-    net: Network, price: Array, shortfall_price: Array, steps_by_price: Indices, sessions_by_price: Indices
-) -> Array:
-    """The dearest price that a kWh more of room in each step would save, shape (n_steps,); -inf where nobody comes.
-
-    From the dearest end with energy in it down, everything that its energy could move to has that price.
-
-    Args:
-        net: everything placed at the least cost.
-    """
-    n_sessions, n_steps = net.upper_kwh.shape
-    worth = np.full(n_steps, -np.inf)
-    seen_step, seen_session = np.zeros(n_steps, np.bool_), np.zeros(n_sessions, np.bool_)
-    queue = np.empty(n_sessions, np.int64)
-    s, k = n_sessions - 1, n_steps - 1
-    while s >= 0 or k >= 0:
-        n_reached = 0
-        if k < 0 or (s >= 0 and shortfall_price[sessions_by_price[s]] >= price[steps_by_price[k]]):
-            i = sessions_by_price[s]
-            from_price = shortfall_price[i]
-            if net.short_kwh[i] + net.open_kwh[i] > NEGLIGIBLE_KWH and not seen_session[i]:
-                seen_session[i] = True
-                queue[0] = i
-                n_reached = 1
-            s -= 1
-        else:
-            at = steps_by_price[k]
-            from_price = price[at]
-            if not seen_step[at]:
-                n_reached = _reach_leavers(net, at, seen_session, queue, n_reached)
-            k -= 1
-        n_searched = 0
-        while n_searched < n_reached:
-            i = queue[n_searched]
-            n_searched += 1
-            for at in range(net.first[i], net.end[i]):
-                if not seen_step[at] and net.upper_kwh[i, at] - net.placed_kwh[i, at] > NEGLIGIBLE_KWH:
-                    seen_step[at] = True
-                    worth[at] = from_price
-                    n_reached = _reach_leavers(net, at, seen_session, queue, n_reached)
-    return worth
-
-
-@_compiled
-def _reach_leavers(net: Network, step: int, seen_session: Flags, queue: Indices, n_reached: int) -> int:
-    """Reach the sessions with energy in a step; how many are reached now."""
-    for n in range(net.offset[step], net.offset[step + 1]):
-        i = net.present[n]
-        if not seen_session[i] and net.placed_kwh[i, step] > NEGLIGIBLE_KWH:
-            seen_session[i] = True
-            queue[n_reached] = i
-            n_reached += 1
-    return n_reached
