@@ -33,7 +33,7 @@ class Carbon:
         """See `Planner.plan`; the plan's cost is money alone, its objective counts the carbon at λ·C₀."""
         plan = optimal_plan(self.name, problem, self._bench, charge_only, self._weighed, served_first, earlier_first)
         if problem.carbon_kg_per_kwh is None:
-            return replace(plan, reasons=Reasons(notes=(_UNKNOWN,)))
+            return replace(plan, reasons=replace(plan.reasons or Reasons(), notes=(_UNKNOWN,)))
         return plan
 
     def _weighed(self, problem: PlanningProblem) -> PlanningProblem:

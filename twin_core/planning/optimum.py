@@ -12,6 +12,7 @@ from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.accounting import bill
 from twin_core.planning.assessment import assess
 from twin_core.planning.reasons import explain
+from twin_core.planning.solvers.certificate import PROVED_GAP
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 
@@ -28,9 +29,6 @@ The model charges nothing at all once energy costs more than its absence. One ti
 phases, a single-phase car can push aside three times its energy in three-phase cars, all of it to dearer steps.
 """
 
-CERTIFIED_GAP = 1e-6
-"""Largest gap between an objective and its proved bound, relative, at which a plan counts as proved."""
-
 
 def served_first(problem: PlanningProblem) -> PlanningProblem:
     """The problem in which no price of energy is worth a shortfall.
@@ -39,6 +37,8 @@ def served_first(problem: PlanningProblem) -> PlanningProblem:
     amount, so that their order holds.
     """
     raised = shortfall_prices(problem)
+    if all(s.shortfall_eur_per_kwh == price for s, price in zip(problem.sessions, raised, strict=True)):
+        return problem
     sessions = tuple(
         replace(session, shortfall_eur_per_kwh=float(price))
         for session, price in zip(problem.sessions, raised, strict=True)
@@ -135,6 +135,6 @@ def optimal_plan(
     )
     minimised = bill(seen, plan.power_kw, battery_kw=found.battery_kw, grid_kw=found.grid_kw)
     plan = replace(plan, objective_eur=minimised.objective_eur, reasons=explain(seen, plan, found.duals))
-    if plan.gap is not None and not plan.gap <= CERTIFIED_GAP:
+    if plan.gap is not None and not plan.gap <= PROVED_GAP:
         return replace(plan, status=PlanStatus.FEASIBLE)
     return plan

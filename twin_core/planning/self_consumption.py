@@ -36,7 +36,7 @@ class SelfConsumption:
         """See `Planner.plan`; cost is at the problem's own prices, the premium is in the objective only."""
         plan = optimal_plan(self.name, problem, self._bench, charge_only, sun_first, served_first, earlier_first)
         if problem.site is None or not problem.site.pv_kw.any():
-            return replace(plan, reasons=Reasons(notes=(_NO_SUN,)))
+            return replace(plan, reasons=replace(plan.reasons or Reasons(), notes=(_NO_SUN,)))
         return plan
 
 

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from twin_core.errors import PlanningError
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
+from twin_core.planning.solvers.certificate import bound_eur
 from twin_core.planning.solvers.solver import Duals, Solution
 
 _COST_SCALE = 1e4
@@ -60,12 +61,8 @@ class Compiled:
             found = model.solve(bounds, price, shortfall_price, deadline_s)
         else:
             found = _nobody_charges(bounds, price, shortfall_price)
-        return Solution(
-            power_kw=found.power_kw,
-            proved=found.proved,
-            duals=_duals(problem, bounds, found),
-            bound_eur=_bound_eur(problem, bounds, found, shortfall_price),
-        )
+        duals = _duals(problem, bounds, found)
+        return Solution(found.power_kw, found.proved, duals=duals, bound_eur=bound_eur(problem, duals.cap, bounds))
 
     def _model_for(self, bounds: Bounds, hours: Array) -> _Model:
         structure = _Structure(bounds.upper_kw > 0, bounds.load, hours)
@@ -183,18 +180,6 @@ class _Model:
         # cvxpy prices `left == right` by what a rise of the left would save.
         energy_price = -np.asarray(self._demand.dual_value) / _COST_SCALE
         return _Found(power_kw, self._problem.status == cp.OPTIMAL, limit_price / self._hours, energy_price)
-
-
-def _bound_eur(problem: PlanningProblem, bounds: Bounds, found: _Found, shortfall_price: Array) -> float:
-    """No powers have a lower objective: each session alone against its prices, whatever solver found these.
-
-    Holds for every limit price >= 0 and every energy price that is at most the shortfall's.
-    """
-    hours = problem.horizon.hours
-    energy_price = np.minimum(found.energy_price, shortfall_price)
-    worth = problem.import_eur_per_kwh() + bounds.load.T @ found.limit_price - energy_price.reshape(-1, 1)
-    sessions_eur = energy_price @ bounds.wanted_kwh + float((np.minimum(worth, 0.0) * bounds.upper_kw * hours).sum())
-    return float(sessions_eur - (found.limit_price * bounds.limit * hours).sum())
 
 
 def _duals(problem: PlanningProblem, bounds: Bounds, found: _Found) -> Duals:
