@@ -19,7 +19,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.assessment import reassessed
 from twin_core.planning.bounds import Bounds, bounds_of
-from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
+from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 
 LEVEL_TOLERANCE = 1e-9
@@ -58,7 +58,8 @@ class Fair:
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; objective and bound are those of the problem with everybody's fair share as its wish."""
         shares_kwh = fair_shares_kwh(problem)
-        plan = optimal_plan(self.name, with_wishes(problem, shares_kwh), self._bench, served_first, earlier_first)
+        lenses = (charge_only, served_first, earlier_first)
+        plan = optimal_plan(self.name, with_wishes(problem, shares_kwh), self._bench, *lenses)
         return reassessed(problem, plan)
 
 

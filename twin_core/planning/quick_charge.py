@@ -8,7 +8,7 @@ import numpy as np
 
 from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
-from twin_core.planning.optimum import optimal_plan
+from twin_core.planning.optimum import charge_only, optimal_plan
 from twin_core.planning.solvers.table import SolverBench
 
 _LATER_EUR_PER_KWH = 1e-3
@@ -29,7 +29,7 @@ class QuickCharge:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`."""
-        return optimal_plan(self.name, problem, self._bench, energy_only, sooner_first)
+        return optimal_plan(self.name, problem, self._bench, charge_only, energy_only, sooner_first)
 
 
 def energy_only(problem: PlanningProblem) -> PlanningProblem:

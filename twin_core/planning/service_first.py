@@ -12,7 +12,7 @@ from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.assessment import assess
-from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
+from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
 from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import energy_only, sooner_first
 from twin_core.planning.solvers.table import SolverBench
@@ -82,12 +82,12 @@ class ServiceFirst:
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; PROVED only where the limits leave nobody short and the cost is proved."""
         if not problem.sessions or problem.horizon.n_steps == 0:
-            return optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
-        cheapest = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
+            return optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
+        cheapest = optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
         reachable = np.minimum(_wanted(problem), _alone(problem))
         if not _lacks(_delivered(problem, cheapest.power_kw), reachable).any():
             return cheapest
-        here = _without_expected(problem)
+        here = _without_expected(charge_only(problem))
         most = self._offer(here, sooner_first(energy_only(here)))
         chosen = self._fewest_short(here, most)
         return self._soonest(problem, chosen)

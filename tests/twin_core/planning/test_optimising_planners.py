@@ -215,7 +215,7 @@ def test_no_battery_is_emptied_below_its_least_and_nobody_is_worse_off_for_it(pr
             assert stored_kwh(problem, plan.power_kw, row).min() >= session.battery.least_kwh - 1e-5
 
 
-@pytest.mark.parametrize("name", LENSES[:5])
+@pytest.mark.parametrize("name", [*LENSES[:5], "quick_charge", "service_first", "fair"])
 def test_nobody_but_v2g_takes_anything_out_of_a_vehicle(name: str) -> None:
     both_ways = Cap("site", np.ones(1), np.full(4, 10.0), floor=np.full(4, -10.0))
     problem = depot([car("a", 5, battery=willing())], None, [0.5, 0.1, 0.1, 0.5], caps=[both_ways])
