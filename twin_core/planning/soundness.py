@@ -27,6 +27,7 @@ _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Arra
     ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
     ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
     ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
+    ("idle_h", lambda s: 0.0 if s.idle_h is None else s.idle_h, np.isfinite, "finite"),
     (
         "shortfall_eur_per_kwh",
         lambda s: s.shortfall_eur_per_kwh,
