@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 
 from studies.real_days.case import Row, Task, rows_of
@@ -37,7 +39,8 @@ def in_processes(tasks: Sequence[Task], record: Record, wheel: Path, jobs: int) 
         min(jobs, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(wheel, sites)
     )
     try:
-        done = {pool.submit(_rows, task): task for task in tasks}
+        with _interrupts_only_this_process():
+            done = {pool.submit(_rows, task): task for task in tasks}
         for future in as_completed(done):
             yield done[future], future.result()
     except BrokenProcessPool as error:
@@ -51,9 +54,20 @@ def in_processes(tasks: Sequence[Task], record: Record, wheel: Path, jobs: int) 
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_only_this_process() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl-C, which the terminal sends to all: this one ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
 def _begin(wheel: Path, sites: Sequence[str]) -> None:
-    # Whoever interrupts the study interrupts the process that shows it; that one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _records[:] = [Record.read(wheel, sites)]
 
 
