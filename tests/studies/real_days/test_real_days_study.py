@@ -230,3 +230,33 @@ def test_the_announced_aim_is_the_best_of_the_rules_that_took_part() -> None:
     assert first.found.mean == pytest.approx(-0.05)
     assert not first.holds
     assert second.holds
+
+
+def test_an_interrupted_study_goes_on_where_it_was_and_begins_anew_unless_told_so(tmp_path: Path) -> None:
+    wheel = recorded_wheel(tmp_path)
+    out, record = tmp_path / "out", Record.read(wheel)
+
+    def lived(*, go_on: bool, stop_after: int = 99) -> list[str]:
+        seen: list[str] = []
+
+        def progress(what: str, done: int, of: int) -> None:
+            seen.append(what)
+            if len(seen) == stop_after:
+                raise KeyboardInterrupt
+
+        days = {"caltech": [date(2019, 7, 4), WHEN], "jpl": [WHEN]}
+        run_study(
+            days, record, wheel, out=out, taking_part=[Contender(YARDSTICK)], cases=[TIGHT], go_on=go_on,
+            on_progress=progress,
+        )  # fmt: skip
+        return seen
+
+    with pytest.raises(KeyboardInterrupt):
+        lived(go_on=False, stop_after=2)
+    with (out / "done.jsonl").open("a") as file:
+        file.write('{"task": "half a li')
+    assert lived(go_on=True) == ["jpl 2019-07-05 tight one_cap true"]
+    with (out / "days.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 6
+    assert lived(go_on=True) == []
+    assert len(lived(go_on=False)) == 3
