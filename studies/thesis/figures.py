@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_OPTIMAL, _FIFS, _CARBON = "#0b5fa5", "#c8501e", "#3a7d44"
+_OPTIMAL, _FIFS, _CARBON, _STAYING = "#0b5fa5", "#c8501e", "#3a7d44", "#7b3f98"
 
 
 def require_matplotlib() -> None:
@@ -76,17 +76,18 @@ def _of_cars(day: CarsDay, front: Sequence[Row]) -> dict[str, Figure]:
 
 
 def _of_cohorts(day: CohortDay) -> dict[str, Figure]:
-    charged_kw = day.set_up.max_kw
-    states = day.cohorts.states(day.optimal)[:-1]
-    fifs_states = day.cohorts.states(day.fifs)[:-1]
-    optimal_kw, fifs_kw = day.optimal.sum(axis=1) * charged_kw, day.fifs.sum(axis=1) * charged_kw
+    ways = [(day.optimal, _OPTIMAL, "optimal", "-"), (day.fifs, _FIFS, "FIFS, all the model's rows allow", "--")]
+    if not np.allclose(day.fifs.charging, day.fifs_staying.charging):
+        ways.append((day.fifs_staying, _STAYING, "FIFS, only who stays", ":"))
+    parked = [(run.waiting[:-1].sum(axis=1), colour, label, style) for run, colour, label, style in ways]
+    power = [(run.power_kw, colour, label, style) for run, colour, label, style in ways]
     return {
-        "price": _figure(lambda ax: _one_price(ax, day.cohorts.price_eur_per_kwh)),
+        "price": _figure(lambda ax: _one_price(ax, day.model.price_eur_per_kwh)),
         "arrival_rate": _figure(lambda ax: _rate(ax, day)),
-        "occupancy": _figure(lambda ax: _two(ax, states.sum(axis=1), fifs_states.sum(axis=1), "cars parked")),
-        "power": _figure(lambda ax: _two(ax, optimal_kw, fifs_kw, "power (kW)")),
-        "charging_by_class": _figure(lambda ax: _by_class(ax, day.optimal, "cars charging, C")),
-        "states_by_class": _figure(lambda ax: _by_class(ax, states, "cars present, X")),
+        "occupancy": _figure(lambda ax: _side_by_side(ax, parked, "cars parked")),
+        "power": _figure(lambda ax: _side_by_side(ax, power, "power of all cars (kW)")),
+        "charging_by_class": _figure(lambda ax: _by_class(ax, day.optimal.charging, "cars charging, C")),
+        "states_by_class": _figure(lambda ax: _by_class(ax, day.optimal.waiting[:-1], "cars present, X")),
     }
 
 
@@ -112,9 +113,9 @@ def _over_day(axes: Axes, values: Array, colour: str, label: str = "", style: st
     axes.step(edges, np.append(values, values[-1]), where="post", color=colour, label=label, linestyle=style)
 
 
-def _two(axes: Axes, optimal: Array, fifs: Array, what: str) -> None:
-    _over_day(axes, optimal, _OPTIMAL, "optimal")
-    _over_day(axes, fifs, _FIFS, "FIFS", "--")
+def _side_by_side(axes: Axes, ways: Sequence[tuple[Array, str, str, str]], what: str) -> None:
+    for values, colour, label, style in ways:
+        _over_day(axes, values, colour, label, style)
     axes.set_ylabel(what)
     axes.set_ylim(bottom=0)
     axes.legend()
@@ -159,7 +160,11 @@ def _availability(axes: Axes, day: CarsDay) -> None:
 
 
 def _powers(axes: Axes, day: CarsDay) -> None:
-    _two(axes, day.optimal.power_kw.sum(axis=0), day.fifs.power_kw.sum(axis=0), "power of all cars (kW)")
+    ways = [
+        (day.optimal.power_kw.sum(axis=0), _OPTIMAL, "optimal", "-"),
+        (day.fifs.power_kw.sum(axis=0), _FIFS, "FIFS", "--"),
+    ]
+    _side_by_side(axes, ways, "power of all cars (kW)")
     # A cap far above what is used would flatten the curves.
     highest = max(plan.power_kw.sum(axis=0).max() for plan in (day.optimal, day.fifs))
     if day.set_up.cap_kw < 2 * highest:
@@ -209,7 +214,7 @@ def _covariance(axes: Axes, history: PriceHistory) -> None:
 
 
 def _rate(axes: Axes, day: CohortDay) -> None:
-    _over_day(axes, day.cohorts.rate_per_h, _OPTIMAL)
+    _over_day(axes, day.arrivals.rate_per_h, _OPTIMAL)
     axes.set_ylabel("arrivals λ (cars per hour)")
     axes.set_ylim(bottom=0)
     _hours(axes)

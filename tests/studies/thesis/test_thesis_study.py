@@ -15,18 +15,11 @@ from gateway.cli import main
 from studies.prices import PriceHistory, read_prices
 from studies.thesis import figures
 from studies.thesis.cars import at_energy_of, pareto, study_day
-from studies.thesis.cohort import result, waiting
 from studies.thesis.cohort import study_day as study_cohort_day
 from studies.thesis.scenario import CohortSetUp, EmissionSetUp, PowerAllocationSetUp, load_set_up, parse_set_up, shipped
 from studies.thesis.study import run_study
 from tests.studies.price_files import two_peaks
 from twin_core.errors import ConfigurationError
-from twin_core.planning.cohort_literal import (
-    CohortModel,
-    solve_cohort_literal,
-    thesis_dissatisfaction,
-    thesis_leave,
-)
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.solvers.table import SolverBench
 
@@ -148,38 +141,33 @@ def test_a_larger_weight_buys_less_carbon_at_the_same_energy(prices: PriceHistor
 
 
 @pytest.mark.parametrize("dynamics", ["literal", "charge_then_depart"])
-def test_cohorts_keep_their_rows_and_no_rule_is_cheaper_at_equal_energy(dynamics: str, prices: PriceHistory) -> None:
-    outcome, day = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)
-    row = outcome.row()
-    for charged in (day.optimal, day.fifs):
-        x = day.cohorts.states(charged)
-        assert x.min() > -1e-6
-        assert (charged - x[:-1]).max() < 1e-6
-        assert (charged.sum(axis=1) * 22.0).max() < 220.0 + 1e-6
-    assert row["ratio_equal_energy"] <= 1 + 1e-6
+def test_no_cohort_rule_is_cheaper_at_equal_energy(dynamics: str, prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)[0].row()
+    for name, prefix in (("fifs", ""), *((n, f"{n}_") for n in ("equal_share", "fifs_staying", "both_staying"))):
+        assert row[f"{prefix}ratio_equal_energy"] <= 1 + 1e-6
+        assert row[f"optimal_at_{name}_energy_kwh"] == pytest.approx(row[f"{name}_kwh"])
+        assert row[f"{name}_peak_kw"] <= 220 + 1e-6
     assert row["ratio_equal_energy"] <= row["ratio_equal_energy_and_waiting"] + 1e-6
-    assert row["optimal_at_fifs_energy_kwh"] == pytest.approx(row["fifs_kwh"])
+    assert row["proved"] == 1
 
 
-@pytest.mark.parametrize("dynamics", ["literal", "charge_then_depart"])
-def test_the_cohort_model_has_the_same_optimum_as_the_core_s_own_reading_of_it(
-    dynamics: str, prices: PriceHistory
-) -> None:
-    _, day = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)
-    cohorts = day.cohorts
-    model = CohortModel(
-        price_eur_per_kwh=cohorts.price_eur_per_kwh,
-        arrivals=cohorts.arrivals,
-        leave=thesis_leave(3),
-        dissatisfaction=thesis_dissatisfaction(3),
-        waiting_eur=1.3,
-        power_kw=22.0,
-        limit_kw=220.0,
-        step_h=0.5,
-        charge_then_depart=dynamics == "charge_then_depart",
+def test_both_readings_of_whom_cohort_fifs_may_charge_are_there_and_differ(prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c"), prices, 0)[0].row()
+    assert row["fifs_staying_kwh"] < 0.9 * row["fifs_kwh"]
+    assert row["fifs_staying_ratio_published"] == pytest.approx(row["optimal_eur"] / row["fifs_staying_eur"])
+    assert row["fifs_staying_ratio_published"] > row["ratio_published"]
+    assert row["both_staying_ratio_published"] == pytest.approx(
+        row["both_staying_optimal_eur"] / row["fifs_staying_eur"]
     )
-    ours = result(cohorts, day.optimal).cost_eur + 1.3 * waiting(cohorts, day.optimal)
-    assert ours == pytest.approx(solve_cohort_literal(model).objective_eur, rel=1e-6)
+    # Under the same rule FIFS delivers all there is to deliver, and no step is cheaper that delivers as much.
+    assert row["fifs_staying_ratio_equal_energy"] < row["both_staying_ratio_equal_energy"]
+
+
+def test_where_cars_charge_before_they_leave_both_readings_are_one(prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c", dynamics="charge_then_depart"), prices, 0)[0].row()
+    for name in ("ratio_published", "ratio_equal_energy"):
+        assert row[f"fifs_staying_{name}"] == pytest.approx(row[name])
+        assert row[f"both_staying_{name}"] == pytest.approx(row[name])
 
 
 def test_the_same_seed_gives_the_same_summary(
@@ -233,6 +221,9 @@ def test_the_page_takes_its_numbers_and_verdicts_from_the_run(study: tuple[Path,
     assert f"**{'Holds' if inside else 'Does not hold'}.** The published ratio 0.9577" in page
     cohort = page[page.index("(small-c)") :]
     assert "**Does not hold.** Optimum and FIFS deliver the same energy" in cohort
+    staying = summary["set_ups"]["small-c"]["median"]["fifs_staying_ratio_published"]
+    assert f"{staying:.3f} where it charges only who stays" in cohort
+    assert f"| small-c, FIFS charges only who stays | none | {staying:.4f} " in page
 
 
 def test_shipped_set_ups_are_those_of_the_thesis() -> None:
