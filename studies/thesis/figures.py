@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OPTIMAL, _FIFS, _CARBON, _STAYING = "#0b5fa5", "#c8501e", "#3a7d44", "#7b3f98"
+_MOST_IN_A_ROW = 4
+"""Entries that a legend below the picture has room for."""
 
 
 def require_matplotlib() -> None:
@@ -55,6 +57,7 @@ def draw_figures(folder: Path, day: CarsDay | CohortDay, prices: PriceHistory, f
     drawn |= _of_cars(day, front) if isinstance(day, CarsDay) else _of_cohorts(day)
     written: list[Path] = []
     for name, figure in drawn.items():
+        figure.suptitle(f"({day.set_up.name}) {day.set_up.title}", fontsize=10)
         for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
             path = folder / f"{day.set_up.name}_{name}.{suffix}"
             figure.savefig(path, dpi=150, metadata=metadata)
@@ -87,7 +90,7 @@ def _of_cohorts(day: CohortDay) -> dict[str, Figure]:
         "occupancy": _figure(lambda ax: _side_by_side(ax, parked, "cars parked")),
         "power": _figure(lambda ax: _side_by_side(ax, power, "power of all cars (kW)")),
         "charging_by_class": _figure(lambda ax: _by_class(ax, day.optimal.charging, "cars charging, C")),
-        "states_by_class": _figure(lambda ax: _by_class(ax, day.optimal.waiting[:-1], "cars present, X")),
+        "states_by_class": _figure(lambda ax: _by_class(ax, day.optimal.waiting[:-1], "cars that want more, X")),
     }
 
 
@@ -97,6 +100,12 @@ def _figure(draw: Callable[[Axes], None], size: tuple[float, float] = (8.0, 4.5)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     draw(axes)
+    handles, names = axes.get_legend_handles_labels()
+    # Outside, so that it hides no curve; the topmost of a stack comes first.
+    if len(handles) > _MOST_IN_A_ROW:
+        figure.legend(handles[::-1], names[::-1], loc="outside right upper", fontsize=7)
+    elif handles:
+        figure.legend(handles, names, loc="outside lower center", ncols=len(handles))
     return figure
 
 
@@ -118,23 +127,23 @@ def _side_by_side(axes: Axes, ways: Sequence[tuple[Array, str, str, str]], what:
         _over_day(axes, values, colour, label, style)
     axes.set_ylabel(what)
     axes.set_ylim(bottom=0)
-    axes.legend()
     _hours(axes)
 
 
-def _one_price(axes: Axes, price_eur_per_kwh: Array) -> None:
-    _over_day(axes, price_eur_per_kwh, _OPTIMAL, "electricity")
+def _one_price(axes: Axes, price_eur_per_kwh: Array, label: str = "") -> None:
+    _over_day(axes, price_eur_per_kwh, _OPTIMAL, label)
     axes.set_ylabel("price (€/kWh)")
     _hours(axes)
 
 
 def _prices(axes: Axes, day: CarsDay) -> None:
-    _one_price(axes, day.problem.price_eur_per_kwh)
-    if day.problem.carbon_kg_per_kwh is not None:
+    if day.problem.carbon_kg_per_kwh is None:
+        _one_price(axes, day.problem.price_eur_per_kwh)
+    else:
+        _one_price(axes, day.problem.price_eur_per_kwh, "electricity")
         carbon = day.problem.carbon_kg_per_kwh * day.problem.carbon_eur_per_kg
         _over_day(axes, carbon, _CARBON, "carbon, λ·C₀·e", "--")
         axes.set_ylim(bottom=0)
-        axes.legend()
 
 
 def _occupancy(axes: Axes, day: CarsDay) -> None:
@@ -155,6 +164,7 @@ def _availability(axes: Axes, day: CarsDay) -> None:
         vmin=0,
         vmax=1,
     )
+    axes.fill_between([], [], color="#67000d", label="parked")
     axes.set_ylabel("car, by arrival")
     _hours(axes)
 
@@ -170,7 +180,6 @@ def _powers(axes: Axes, day: CarsDay) -> None:
     if day.set_up.cap_kw < 2 * highest:
         axes.axhline(day.set_up.cap_kw, color="black", linewidth=0.8, linestyle=":", label="cap")
         axes.set_ylim(top=1.05 * max(highest, day.set_up.cap_kw))
-        axes.legend()
 
 
 def _cost_per_ev(axes: Axes, day: CarsDay) -> None:
@@ -182,7 +191,6 @@ def _cost_per_ev(axes: Axes, day: CarsDay) -> None:
     axes.set_xlabel("car, by arrival")
     axes.set_ylabel("cost of its energy (€)")
     axes.grid(alpha=0.3)
-    axes.legend()
 
 
 def _pareto(axes: Axes, front: Sequence[Row]) -> None:
@@ -230,6 +238,5 @@ def _by_class(axes: Axes, cars: Array, what: str) -> None:
     labels = [f"class {i}" for i in classes]
     axes.stackplot(edges, stacked, labels=labels, colors=list(colours), step="post")
     axes.set_ylabel(what)
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], names[::-1], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set_ylim(bottom=0)
     _hours(axes)
