@@ -80,6 +80,20 @@ width_h = 2.0
 }
 
 
+OF_CARS = {"price", "price_covariance", "occupancy", "availability", "power", "cost_per_ev"}
+OF_COHORTS = {
+    "price",
+    "price_covariance",
+    "arrival_rate",
+    "occupancy",
+    "power",
+    "charging_by_class",
+    "states_by_class",
+}
+FIGURES = {"small-a": OF_CARS, "small-b": OF_CARS | {"pareto"}, "small-c": OF_COHORTS}
+"""The thesis' figures: what of each set-up is drawn."""
+
+
 def small(name: str, **changes: Any) -> Any:
     return parse_set_up(SMALL[name], name).model_copy(update=changes)
 
@@ -190,6 +204,7 @@ def test_the_summary_holds_costs_energies_and_both_ratios_of_every_seed(study: t
             assert row["ratio_published"] == pytest.approx(row["optimal_eur"] / row["fifs_eur"])
             assert row["fifs_kwh"] + row["fifs_unserved_kwh"] == pytest.approx(row["wanted_kwh"])
             assert row["optimal_kwh"] + row["optimal_unserved_kwh"] == pytest.approx(row["wanted_kwh"])
+        assert json.loads((out / "tables" / f"{name}_seeds.json").read_text()) == found["seeds"]
         with (out / "tables" / f"{name}_seeds.csv").open(encoding="utf-8") as file:
             table = [float(row["optimal_eur"]) for row in csv.DictReader(file)]
         assert table == [row["optimal_eur"] for row in found["seeds"]]
@@ -201,8 +216,7 @@ def test_figures_are_images_that_show_something(study: tuple[Path, dict[str, Any
 
     folder = study[0] / "figures"
     pictures = sorted(folder.glob("*.png"))
-    named = {path.stem for path in pictures}
-    assert {"small-a_power", "small-a_availability", "small-b_pareto", "small-c_states_by_class"} <= named
+    assert {path.stem for path in pictures} == {f"{name}_{what}" for name, shown in FIGURES.items() for what in shown}
     for path in pictures:
         image = imread(path)
         assert image.shape[0] > 400
@@ -238,6 +252,30 @@ def test_shipped_set_ups_are_those_of_the_thesis() -> None:
     assert (c.steps, c.cap_kw, c.classes, c.waiting_eur) == (144, 3300, 10, 1.3)
 
 
+def test_curves_of_the_same_thing_are_told_apart_and_axes_have_units(
+    prices: PriceHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: dict[str, Figure] = {}
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: drawn.setdefault(path.stem, self))
+    cohorts = study_cohort_day(small("c"), prices, 0)[1]
+    figures.draw_figures(tmp_path, study_day(small("b"), prices, 0, SolverBench())[1], prices)
+    figures.draw_figures(tmp_path, cohorts, prices)
+    said = {
+        name: [text.get_text() for legend in figure.legends for text in legend.texts] for name, figure in drawn.items()
+    }
+    assert said["small-b_power"][:2] == ["optimal", "FIFS"]
+    assert said["small-b_price"] == ["electricity", "carbon, λ·C₀·e"]
+    assert said["small-c_power"] == ["optimal", "FIFS, all the model's rows allow", "FIFS, only who stays"]
+    assert said["small-c_states_by_class"] == ["class 1", "class 2", "class 3"]
+    for name, figure in drawn.items():
+        axes = figure.axes[0]
+        assert axes.get_xlabel(), name
+        assert axes.get_ylabel(), name
+        assert not axes.get_legend(), f"{name}: a legend over the curves"
+
+
 def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(SMALL["a"].replace("small-a", "mine"))
@@ -270,6 +308,10 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path: Path, capsys: p
         (lambda text: text.replace('model = "power_allocation"', ""), "model"),
         (lambda text: text.replace("0.157", "nan"), "shortfall_eur_per_kwh"),
         (lambda text: text + "[", "mine.toml"),
+        (lambda text: SMALL["b"].replace("[300, 290,", "[300,"), "carbon.hourly_g_per_kwh"),
+        (lambda text: SMALL["c"].replace("cap_kw = 3300.0", "cap_kw = 3.0"), "cap_kw 3.0 is below max_kw 22.0"),
+        (lambda text: SMALL["c"].replace("hour = 6.0", "hour = 25"), "peaks.0.hour"),
+        (lambda text: SMALL["c"] + 'dynamics = "magic"', "dynamics"),
     ],
 )
 def test_a_bad_field_is_named(
