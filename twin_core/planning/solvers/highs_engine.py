@@ -10,6 +10,7 @@ import numpy as np
 
 from twin_core.errors import PlanningError
 from twin_core.models.problem import Array
+from twin_core.planning.solvers.dust import swept
 from twin_core.planning.solvers.linear_program import LinearProgram, infeasibility
 
 _COST_SCALE = 1e4
@@ -155,9 +156,9 @@ class Engine:
 def _model(lp: LinearProgram) -> Any:
     model = highspy.HighsLp()
     model.num_row_, model.num_col_ = lp.matrix.shape
-    model.col_cost_, model.offset_ = lp.cost * _COST_SCALE, lp.offset_eur * _COST_SCALE
-    model.col_lower_, model.col_upper_ = lp.lower, lp.upper
-    model.row_lower_, model.row_upper_ = lp.row_lower, lp.row_upper
+    model.col_cost_, model.offset_ = swept(lp.cost * _COST_SCALE), lp.offset_eur * _COST_SCALE
+    model.col_lower_, model.col_upper_ = swept(lp.lower), swept(lp.upper)
+    model.row_lower_, model.row_upper_ = swept(lp.row_lower), swept(lp.row_upper)
     matrix = model.a_matrix_
     matrix.format_ = highspy.MatrixFormat.kColwise
     matrix.start_, matrix.index_, matrix.value_ = lp.matrix.indptr, lp.matrix.indices, lp.matrix.data
