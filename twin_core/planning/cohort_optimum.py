@@ -47,7 +47,7 @@ def cheapest(model: CohortModel, *, energy_kwh: float | None = None, most_waitin
         upper=np.full(2 * n_steps * n, everybody),
         integer=np.zeros(2 * n_steps * n, dtype=bool),
     )
-    answer = Engine().relaxed(program, as_written=True)
+    answer = Engine().relaxed(program, interior=True)
     charging = np.zeros((n_steps, n + 1))
     charging[:, 1:] = answer.x[: n_steps * n].reshape(n_steps, n)
     proved = is_proof(program.cost_eur(answer.x), lower_bound(program, answer.row_duals))
