@@ -176,12 +176,10 @@ def _power_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Horiz
 
 
 def _floor(file: ProblemFile, under: _Below, floor: Array) -> Array | None:
-    """A limit on what flows back, where anything can."""
+    """A limit on what flows back, where anything can, or where a base load below zero feeds back too much already."""
     gives = [s.battery is not None and s.battery.discharge_max_kw > 0 for s in file.sessions]
-    if not (under.battery or (under.rows * gives).any()):
-        return None
-    bounded: Array = np.minimum(floor, 0.0)
-    return bounded
+    can_give = under.battery or (under.rows * gives).any()
+    return floor if can_give or (floor > 0).any() else None
 
 
 def _a_per_kw(session: SessionPart, phase: Phase, used: int) -> float:

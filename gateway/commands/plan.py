@@ -17,9 +17,9 @@ from gateway.plan_view import render
 from twin_core.errors import ConfigurationError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
+from twin_core.planning.contradictions import best_plan
 from twin_core.planning.lifting import Lifted, lift
 from twin_core.planning.planner import Planner
-from twin_core.planning.reasons import explained
 from twin_core.planning.table import planner
 
 SUMMARY = "plan a charging problem from a file, and say why the plan is as it is"
@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     problem = planning_problem(file)
     made = planner(options.planner, options.solver)
     began_s = time.perf_counter()
-    plan = made.plan(problem)
-    plan = explained(problem, replace(plan, solve_s=time.perf_counter() - began_s))
+    best = best_plan(problem, made)
+    problem, plan = best.problem, replace(best.plan, solve_s=time.perf_counter() - began_s)
     if options.out is not None:
         _write(options.out, plan_json(plan))
     if options.json:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
-from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.check import TOLERANCE
 from twin_core.planning.marginals import Marginals, Mask, marginals_of
 from twin_core.planning.solvers.solver import Duals
-
-NEGLIGIBLE_KWH = 1e-3
-"""A shortfall below this is rounding."""
+from twin_core.planning.unmet import NEGLIGIBLE_KWH, Clock, overloads, unmet_limits
 
 SAME_PRICE_EUR_PER_KWH = 1e-6
 """Prices this close are equal: planners take the earlier of two equal steps by less than that."""
@@ -37,16 +34,25 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
     """
     at = marginals_of(problem, plan, duals)
     sessions = _Sessions(problem, plan, at, by_price=duals is not None)
+    over = overloads(problem, plan)
     return Reasons(
         sessions=tuple(sessions),
         limits=tuple(_limits(problem, at)),
-        unmet=(*_overloaded(problem), *sessions.unmet()),
+        overloads=over,
+        unmet=(*unmet_limits(problem, plan, over), *sessions.unmet()),
     )
 
 
 def explained(problem: PlanningProblem, plan: Plan) -> Plan:
     """The plan with its reasons: its own where it has any, else those that its powers show."""
     return plan if plan.reasons is not None else replace(plan, reasons=explain(problem, plan))
+
+
+def with_unmet(problem: PlanningProblem, plan: Plan) -> Plan:
+    """The explained plan, with what it leaves unmet of the problem that was asked before limits gave way."""
+    reasons, over = plan.reasons or Reasons(), overloads(problem, plan)
+    unmet = (*unmet_limits(problem, plan, over), *reasons.unmet)
+    return replace(plan, reasons=replace(reasons, overloads=over, unmet=unmet))
 
 
 def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
@@ -60,41 +66,13 @@ def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
         yield LimitReason(problem.caps[row].name, float(binds[row] @ hours), price, float(cost_eur[row]))
 
 
-def _overloaded(problem: PlanningProblem) -> Iterator[str]:
-    """Limits that nothing but the base load breaks already."""
-    clock = _Clock(problem.horizon)
-    for cap in problem.caps:
-        over = np.maximum(-cap.limit, 0.0)
-        if cap.floor is None and over.any():
-            worst = int(np.argmax(over))
-            when = clock.step(worst)
-            steps = np.count_nonzero(over)
-            yield f"{cap.name}: the base load alone is {over[worst]:.3g} above the limit at {when} ({steps} steps)"
-
-
-class _Clock:
-    """Moments of a horizon as one reads them: time of day, with the weekday where it is longer than a day."""
-
-    def __init__(self, horizon: Horizon) -> None:
-        self._start, self._edges_h = horizon.start, horizon.edges_h.tolist()
-        self._form = "%H:%M" if self._edges_h[-1] <= 24.0 else "%a %H:%M"
-
-    def after(self, since_h: float) -> str:
-        """The moment so many hours from the start; the end of the horizon at the latest."""
-        return (self._start + timedelta(hours=min(since_h, self._edges_h[-1]))).strftime(self._form)
-
-    def step(self, step: int) -> str:
-        """The start of a step."""
-        return self.after(self._edges_h[step])
-
-
 class _Sessions:
     """The reasons of all sessions; what is the same for all is worked out once, as arrays."""
 
     def __init__(self, problem: PlanningProblem, plan: Plan, at: Marginals, *, by_price: bool) -> None:
         hours = problem.horizon.hours
         self._problem, self._plan, self._at, self._by_price = problem, plan, at, by_price
-        self._clock = _Clock(problem.horizon)
+        self._clock = Clock(problem.horizon)
         self._most_kwh = _takeable_kwh(problem)
         inside = at.upper_kw > TOLERANCE
         # A solver may give a limit that one session loads no price of its own: being full is then what counts.

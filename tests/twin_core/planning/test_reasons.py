@@ -86,7 +86,7 @@ def test_who_is_not_here_and_who_wants_nothing_are_told_apart() -> None:
 
 def test_a_base_load_above_the_limit_is_the_first_thing_not_met() -> None:
     found = reasons(depot([car("a", 40), car("b", 40)], [5, -3, 5, 5]))
-    assert found.unmet[0] == "site: the base load alone is 3 above the limit at 13:00 (1 steps)"
+    assert found.unmet[0] == "site: 3 over its limit 13:00–14:00 by the base load alone"
 
 
 def test_the_price_of_a_limit_is_what_a_little_more_of_it_saves() -> None:
