@@ -150,3 +150,42 @@ def test_a_slack_limit_is_not_among_those_that_bind() -> None:
 def test_a_depot_without_cars_or_steps_has_no_reasons_to_give(name: str) -> None:
     assert reasons(depot([], 10), name).sessions == ()
     assert len(reasons(depot([car("a", 5)], 10, []), name).sessions) == 1
+
+
+WHOLE = {"max_kw": 11.04, "min_kw": 4.14, "kw_per_a": 0.69, "step_kw": 0.69}
+
+
+def rounded(site_kw: float = 9.0) -> PlanningProblem:
+    """Two cars and a limit that is no whole number of steps; a third comes later."""
+    cars = [car("a", 40, departure_h=4, **WHOLE), car("b", 4, arrival_h=2.0, departure_h=4, **WHOLE)]
+    return replace(depot(cars, site_kw, [0.4, 0.1, 0.2, 0.3]), offerable_steps=1)
+
+
+def test_who_gets_less_now_because_its_charger_cannot_offer_it_is_told_what_is_carried_over() -> None:
+    problem = depot([car("a", 26, departure_h=3, **WHOLE)], 9.0, [0.1, 0.2, 0.3])
+    plan = planner("power_allocation").plan(replace(problem, offerable_steps=1))
+    assert plan.reasons is not None
+    assert plan.power_kw[0, 0] == pytest.approx(13 * 0.69)
+    told = plan.reasons.sessions[0]
+    assert told.code is ReasonCode.ROUNDED
+    assert told.text == (
+        "8.97 kW, rounded down from 9.00 to what can be offered (0 or from 4.14 kW in steps of 0.69): "
+        "0.03 kWh is carried over"
+    )
+    assert "marginal prices" in plan.reasons.notes[-1]
+
+
+def test_reasons_of_a_rounded_plan_are_those_of_the_plan_returned() -> None:
+    problem = rounded()
+    before = planner("power_allocation").plan(replace(problem, offerable_steps=0))
+    plan = planner("power_allocation").plan(problem)
+    assert before.reasons is not None
+    assert plan.reasons is not None
+    assert np.abs(plan.power_kw[:, 0] - before.power_kw[:, 0]).max() > 1e-3
+    use = plan.power_kw.sum(axis=0)
+    site = {found.name: found for found in plan.reasons.limits}["site"]
+    assert site.bound_h == pytest.approx(np.count_nonzero(use >= 9.0 - 1e-6))
+    short = {session.session_id for session, kwh in zip(problem.sessions, plan.unserved_kwh, strict=True) if kwh > 1e-3}
+    assert {sentence.partition(":")[0] for sentence in plan.reasons.unmet} == short
+    kept = {reason.session_id: reason.marginal_eur_per_kwh for reason in before.reasons.sessions}
+    assert {r.session_id: r.marginal_eur_per_kwh for r in plan.reasons.sessions} == kept
