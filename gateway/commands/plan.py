@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from connectors.problems.plan_answer import plan_json
-from connectors.problems.problem_file import read_problem
+from connectors.problems.reading import read_problem
 from connectors.problems.translation import planning_problem
 from gateway.plan_view import render
 from twin_core.errors import ConfigurationError

@@ -144,6 +144,8 @@ def _ending_at(problem: PlanningProblem, reached_kwh: float) -> PlanningProblem:
     battery: SiteBattery | None = None if problem.site is None else problem.site.battery
     if problem.site is None or battery is None:
         return problem
-    reachable_kwh = max(min(battery.end_kwh, battery.stored_kwh), reached_kwh - TOLERANCE * max(1.0, reached_kwh))
-    eased = replace(battery, end_kwh=min(battery.end_kwh, reachable_kwh))
+    rounding_kwh = TOLERANCE * max(1.0, battery.end_kwh)
+    if reached_kwh >= battery.end_kwh - rounding_kwh:
+        return problem
+    eased = replace(battery, end_kwh=max(min(battery.end_kwh, battery.stored_kwh), reached_kwh - rounding_kwh))
     return replace(problem, site=replace(problem.site, battery=eased))

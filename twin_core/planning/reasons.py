@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
+from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.check import TOLERANCE
 from twin_core.planning.marginals import Marginals, Mask, marginals_of
 from twin_core.planning.solvers.solver import Duals
@@ -17,6 +18,9 @@ from twin_core.planning.unmet import NEGLIGIBLE_KWH, Clock, overloads, unmet_lim
 
 SAME_PRICE_EUR_PER_KWH = 1e-6
 """Prices this close are equal: planners take the earlier of two equal steps by less than that."""
+
+
+_SHORT = frozenset({ReasonCode.SHORT, ReasonCode.STAY_TOO_SHORT})
 
 
 def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) -> Reasons:
@@ -32,7 +36,7 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
         plan: its answer.
         duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone.
     """
-    at = marginals_of(problem, plan, duals)
+    at = _with_offers(problem, plan, marginals_of(problem, plan, duals))
     sessions = _Sessions(problem, plan, at, by_price=duals is not None)
     over = overloads(problem, plan)
     return Reasons(
@@ -44,8 +48,23 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
 
 
 def explained(problem: PlanningProblem, plan: Plan) -> Plan:
-    """The plan with its reasons: its own where it has any, else those that its powers show."""
-    return plan if plan.reasons is not None else replace(plan, reasons=explain(problem, plan))
+    """The plan with its reasons: its own where it has any, else those that its powers show.
+
+    A planner that asked for less than was wanted does not know who goes short of it: those are told from the powers.
+    """
+    known = plan.reasons
+    if known is None:
+        return replace(plan, reasons=explain(problem, plan))
+    short = plan.unserved_kwh > NEGLIGIBLE_KWH
+    silent = [is_short and reason.code not in _SHORT for reason, is_short in zip(known.sessions, short, strict=True)]
+    if not any(silent):
+        return plan
+    anew = explain(problem, plan)
+    sessions = tuple(
+        replace(mine, marginal_eur_per_kwh=own.marginal_eur_per_kwh) if is_silent else own
+        for own, mine, is_silent in zip(known.sessions, anew.sessions, silent, strict=True)
+    )
+    return replace(plan, reasons=replace(known, sessions=sessions, unmet=anew.unmet))
 
 
 def with_unmet(problem: PlanningProblem, plan: Plan) -> Plan:
@@ -73,13 +92,14 @@ class _Sessions:
         hours = problem.horizon.hours
         self._problem, self._plan, self._at, self._by_price = problem, plan, at, by_price
         self._clock = Clock(problem.horizon)
+        self._given_kwh = charged_kwh(problem, plan.power_kw).sum(axis=1)
         self._most_kwh = _takeable_kwh(problem)
         inside = at.upper_kw > TOLERANCE
         # A solver may give a limit that one session loads no price of its own: being full is then what counts.
         weight = np.where(at.full, at.cap_eur + TOLERANCE**2 if by_price else 1.0, 0.0) * hours
         binding = np.flatnonzero(at.full.any(axis=1))
         self._dearest = _dearest(at.load, binding, weight[binding] @ inside.T.astype(float))
-        now = _now_full(problem, plan, at)
+        now = np.flatnonzero(at.full[:, 0]) if hours.size else np.empty(0, dtype=np.intp)
         price = (at.cap_eur[now, :1] if by_price else np.zeros((now.size, 1))) + TOLERANCE**2
         self._limit_now = _dearest(at.load, now, np.broadcast_to(price, (now.size, len(problem.sessions))))
         open_price = np.where(np.isfinite(at.marginal_eur_per_kwh), at.marginal_eur_per_kwh, np.inf)
@@ -107,22 +127,28 @@ class _Sessions:
             yield f"{session.session_id}: {text}"
 
     def _why(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
-        if session.energy_kwh <= NEGLIGIBLE_KWH:
-            return ReasonCode.DONE, "wants no more", ""
         if self._plan.unserved_kwh[row] > NEGLIGIBLE_KWH:
             return self._short(row, session)
+        if session.energy_kwh <= NEGLIGIBLE_KWH:
+            return ReasonCode.DONE, "wants no more", ""
         if not self._plan.power_kw.size or (session.arrival_h > 0 and self._plan.power_kw[row, 0] <= TOLERANCE):
-            at = self._clock.after(session.arrival_h)
-            return ReasonCode.NOT_HERE_YET, f"expected at {at}", ""
+            return ReasonCode.NOT_HERE_YET, f"expected at {self._clock.after(session.arrival_h)}", ""
         return self._now(row, float(self._plan.power_kw[row, 0]), float(self._at.upper_kw[row, 0]))
 
     def _short(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
-        missing_kwh, wanted_kwh = float(self._plan.unserved_kwh[row]), session.energy_kwh
-        given = f"{wanted_kwh - missing_kwh:.1f} of {wanted_kwh:.1f} kWh by {self._clock.after(session.departure_h)}"
+        # The planner may have looked at a session that wants less, such as no more than its battery has room for.
+        missing_kwh, given_kwh = float(self._plan.unserved_kwh[row]), float(self._given_kwh[row])
+        wanted_kwh = given_kwh + missing_kwh
+        given = f"{given_kwh:.1f} of {wanted_kwh:.1f} kWh by {self._clock.after(session.departure_h)}"
+        never = self._clock.never_here(session)
+        if never:
+            return ReasonCode.STAY_TOO_SHORT, f"{given_kwh:.1f} of {wanted_kwh:.1f} kWh: {never}", ""
         most_kwh = self._most_kwh[row]
-        if wanted_kwh - missing_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
+        if given_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
             return ReasonCode.STAY_TOO_SHORT, f"{given}: full power all along is no more", ""
         index = int(self._dearest[row])
+        if index < 0 and given_kwh >= session.energy_kwh - NEGLIGIBLE_KWH:
+            return ReasonCode.STAY_TOO_SHORT, f"{given}: no more fits into its battery", ""
         if index < 0:
             return ReasonCode.SHORT, f"{given}: more is not worth its price, or the order leaves it none", ""
         limit = self._problem.caps[index].name
@@ -190,19 +216,26 @@ def _takeable_kwh(problem: PlanningProblem) -> Array:
     return most
 
 
-def _now_full(problem: PlanningProblem, plan: Plan, at: Marginals) -> npt.NDArray[np.intp]:
-    """Caps with no room in the first step; while only whole currents can be offered, room for less is none."""
-    if not problem.horizon.n_steps:
-        return np.empty(0, dtype=np.intp)
-    full = at.full[:, 0].copy()
-    if problem.offerable_steps:
-        limit = np.array([cap.limit[0] for cap in problem.caps]).reshape(-1)
-        stored_kw = 0.0 if plan.battery_kw is None else plan.battery_kw[0]
-        use = at.load @ plan.power_kw[:, 0] + np.array([cap.battery_load for cap in problem.caps]) * stored_kw
-        less_kw = np.array([max(s.step_kw, TOLERANCE) for s in problem.sessions])
-        smallest = np.where(at.load > 0, at.load * less_kw, np.inf).min(axis=1, initial=np.inf)
-        full |= limit - use < smallest
-    return np.flatnonzero(full)
+def _with_offers(problem: PlanningProblem, plan: Plan, at: Marginals) -> Marginals:
+    """The same, a cap counted as full while only whole currents can be offered and it has no room for the next one."""
+    n_offered = min(problem.offerable_steps, problem.horizon.n_steps)
+    if not n_offered or not problem.caps:
+        return at
+    stored_kw = np.zeros(n_offered) if plan.battery_kw is None else plan.battery_kw[:n_offered]
+    power_kw = plan.power_kw[:, :n_offered]
+    least_kw = np.array([max(s.min_kw, TOLERANCE) for s in problem.sessions]).reshape(-1, 1)
+    step_kw = np.array([max(s.step_kw, TOLERANCE) for s in problem.sessions]).reshape(-1, 1)
+    wants = power_kw < at.upper_kw[:, :n_offered] - TOLERANCE
+    next_kw = np.where(wants, np.where(power_kw > TOLERANCE, step_kw, least_kw), np.inf)
+    full = at.full.copy()
+    for row, cap in enumerate(problem.caps):
+        below = cap.load > 0
+        if below.any():
+            room = cap.limit[:n_offered] - cap.load @ power_kw - cap.battery_load * stored_kw
+            full[row, :n_offered] |= room < (cap.load[below, None] * next_kw[below]).min(axis=0) - TOLERANCE
+    # Nobody who wants more is no limit that binds.
+    full[:, :n_offered] &= at.full[:, :n_offered] | ((at.load > 0).astype(float) @ wants > 0)
+    return replace(at, full=full)
 
 
 def _dearest(load: Array, caps: npt.NDArray[np.intp], weight: Array) -> npt.NDArray[np.intp]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 
 from twin_core.models.plan import Overload, Plan
-from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SiteBattery
+from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed, SiteBattery
 from twin_core.planning.check import TOLERANCE
 
 NEGLIGIBLE_KWH = 1e-3
@@ -31,6 +31,14 @@ class Clock:
     def after(self, since_h: float) -> str:
         """The moment so many hours from the start; the end of the horizon at the latest."""
         return (self._start + timedelta(hours=min(since_h, self._edges_h[-1]))).strftime(self._form)
+
+    def never_here(self, session: SessionNeed) -> str:
+        """Why a session is there in no step at all; empty where it is in some."""
+        if session.departure_h <= 0:
+            return f"gone since {(self._start + timedelta(hours=session.departure_h)).strftime(self._form)}"
+        if session.arrival_h >= self._edges_h[-1]:
+            return f"comes after the end of the plan at {self.after(self._edges_h[-1])}"
+        return ""
 
     def step(self, step: int) -> str:
         """The start of a step, or the end of the one before."""
