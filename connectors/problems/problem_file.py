@@ -250,6 +250,21 @@ class NodePart(Part):
     base_kw: PerPhase = 0.0
 
 
+class FuturePart(Part):
+    """One way in which things may come: real departures by session, and who comes beside."""
+
+    departures: dict[Name, Moment] = Field(default_factory=dict)
+    arrivals: tuple[SessionPart, ...] = ()
+
+
+class OutlookPart(Part):
+    """`outlook`: what is known about the uncertain, for the variants under uncertainty."""
+
+    prices_eur_per_kwh: tuple[Series, ...] = ()
+    base_load_sigma_kw: dict[Name, NotNegativeSeries] = Field(default_factory=dict)
+    futures: tuple[FuturePart, ...] = ()
+
+
 class ProblemFile(Part):
     """The whole problem."""
 
@@ -266,6 +281,7 @@ class ProblemFile(Part):
     carbon_kg_per_kwh: Series | None = None
     carbon_eur_per_kg: NotNegative = 0.0
     offerable_steps: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
+    outlook: OutlookPart | None = None
 
     @model_validator(mode="after")
     def _connected(self) -> Self:
@@ -280,6 +296,23 @@ class ProblemFile(Part):
             self._require_stay(session)
         if self.site_battery is not None and self.site_battery.node not in {None, *places}:
             raise ValueError(f"site_battery: node {self.site_battery.node!r} is none of the nodes ({known})")
+        return self
+
+    @model_validator(mode="after")
+    def _foreseen(self) -> Self:
+        nodes, sessions = {n.id for n in self.nodes}, {s.id for s in self.sessions}
+        for future in self.outlook.futures if self.outlook is not None else ():
+            strangers = [name for name in future.departures if name not in sessions]
+            if strangers:
+                raise ValueError(f"outlook: futures: departures: {strangers[0]!r} is none of the sessions")
+            for arrival in future.arrivals:
+                if arrival.id in sessions:
+                    raise ValueError(f"outlook: futures: arrival {arrival.id!r} is a session already")
+                if arrival.node is not None and arrival.node not in nodes:
+                    raise ValueError(
+                        f"outlook: futures: arrival {arrival.id!r}: node {arrival.node!r} is none of the nodes"
+                    )
+                self._require_stay(arrival)
         return self
 
     def _require_stay(self, session: SessionPart) -> None:

@@ -34,10 +34,11 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
     Args:
         problem: as the planner looked at it, with the prices that it minimised.
         plan: its answer.
-        duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone.
+        duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone,
+            and for optima that have none, such as those against what is uncertain.
     """
     at = _with_offers(problem, plan, marginals_of(problem, plan, duals))
-    sessions = _Sessions(problem, plan, at, by_price=duals is not None)
+    sessions = _Sessions(problem, plan, at, by_price=duals is not None or bool(plan.solver))
     over = overloads(problem, plan)
     return Reasons(
         sessions=tuple(sessions),
@@ -53,8 +54,9 @@ def explained(problem: PlanningProblem, plan: Plan) -> Plan:
     A planner that asked for less than was wanted does not know who goes short of it: those are told from the powers.
     """
     known = plan.reasons
-    if known is None:
-        return replace(plan, reasons=explain(problem, plan))
+    if known is None or len(known.sessions) < len(problem.sessions):
+        notes = () if known is None else known.notes
+        return replace(plan, reasons=replace(explain(problem, plan), notes=notes))
     short = plan.unserved_kwh > NEGLIGIBLE_KWH
     silent = [is_short and reason.code not in _SHORT for reason, is_short in zip(known.sessions, short, strict=True)]
     if not any(silent):
@@ -177,7 +179,9 @@ class _Sessions:
             limit = self._problem.caps[index].name
             return ReasonCode.LIMITED, f"{power_kw:.1f} of {upper_kw:.1f} kW: {limit} is full", limit
         if self._by_price:
-            return ReasonCode.CHEAPER_LATER, f"{_from(power_kw)} from {self._clock.step(first)}, no dearer than now", ""
+            is_dearer = self._at.energy_eur_per_kwh[first] > self._at.energy_eur_per_kwh[0] + SAME_PRICE_EUR_PER_KWH
+            why = f"by what {self._plan.planner} reckons with" if is_dearer else "no dearer than now"
+            return ReasonCode.CHEAPER_LATER, f"{_from(power_kw)} from {self._clock.step(first)}, {why}", ""
         return (
             ReasonCode.RULE,
             f"{_from(power_kw)} from {self._clock.step(first)}, by the order of {self._plan.planner}",

@@ -107,6 +107,24 @@ def test_the_price_of_a_limit_is_what_a_little_more_of_it_saves() -> None:
             assert saved == pytest.approx(priced.get(cap.name, np.zeros(4))[step] * 1e-3, abs=1e-7)
 
 
+@pytest.mark.parametrize("solver", ["kernel", "highs", "cvxpy", "oracle"])
+@pytest.mark.parametrize("wanted_kwh", [7.0, 40.0])
+def test_a_limit_of_one_car_alone_has_its_price_whoever_solves(solver: str, wanted_kwh: float) -> None:
+    problem = depot([car("a", wanted_kwh)], None, [0.4, 0.1, 0.2, 0.3], caps=[limit("plug", [2.0], [8.0] * 4)])
+    bench = SolverBench(solver)
+    plan = optimal_plan("test", problem, bench)
+    assert plan.reasons is not None
+    (plug,) = plan.reasons.limits
+    for step in np.flatnonzero(plan.power_kw[0] >= 4.0 - 1e-6):
+        more = problem.caps[0].limit.copy()
+        more[step] += 1e-3
+        wider = replace(problem, caps=(replace(problem.caps[0], limit=more),))
+        saved = plan.objective_eur - optimal_plan("test", wider, bench).objective_eur
+        assert saved == pytest.approx(plug.price[step] * 1e-3, abs=1e-8)
+    free = optimal_plan("test", replace(problem, caps=()), bench)
+    assert plug.cost_eur >= plan.objective_eur - free.objective_eur - 1e-9
+
+
 def test_the_price_of_the_next_kwh_is_what_it_then_costs() -> None:
     problem = depot([car("a", 8), car("b", 15, departure_h=2)], 12, [0.4, 0.2, 0.3, 0.25])
     bench = SolverBench("oracle")
