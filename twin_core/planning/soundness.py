@@ -137,8 +137,8 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
             raise PlanningError(f"site: {field} is {value}, must be finite and >= 0")
     if site.battery is not None:
         _require_battery("site: battery", site.battery)
-        if not 0 <= site.battery.end_kwh <= site.battery.stored_kwh:
-            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and stored_kwh")
+        if not 0 <= site.battery.end_kwh <= site.battery.capacity_kwh:
+            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and capacity_kwh")
         if not 0 <= site.battery.charge_max_kw < np.inf:
             raise PlanningError(
                 f"site: battery: charge_max_kw is {site.battery.charge_max_kw}, must be finite and not negative"
