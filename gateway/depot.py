@@ -23,6 +23,7 @@ from connectors.store.history import HistorySink
 from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
 from gateway.directory import SiteDirectory
+from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
 from gateway.meters import meter_bindings
 from gateway.planner_process import InlineSolver, PlannerProcess
@@ -126,6 +127,7 @@ class Depot:
             )
             self.directory.adopted = self._adopted
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
+            await self._learn()
             self.central = await stack.enter_async_context(self._new_central_system())
             self.mqtt = self._new_mqtt_link()
             self.panel = await self._open_panel(stack)
@@ -251,17 +253,26 @@ class Depot:
         self._views.viewers.append(viewer)
 
     async def _keep_house(self) -> None:
-        """Once an hour: remove what is older than is kept, and lay out prices before they run out."""
+        """Once an hour: learn of the past, remove what is older than is kept, lay out prices before they run out."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             now = self._clock.now()
             if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
                 self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))
             try:
+                await self._learn()
                 await self.store.retain()
                 await self.history.retain()
             except StorageError as error:
-                logger.error("old records could not be removed", extra={"detail": str(error)})
+                logger.error("housekeeping failed", extra={"detail": str(error)})
+
+    async def _learn(self) -> None:
+        """Learn from the sessions that are over.
+
+        Raises:
+            StorageError: the journal cannot be read.
+        """
+        self.runtime.twin.foresight = await foresight_of(self.site, self.store, self._clock.now().utc)
 
 
 class _Views:

@@ -147,12 +147,13 @@ class VehicleTable(_Table):
     n_phases: Literal[1, 2, 3] = 3
     max_current_a: Positive = 32.0
     taper_soc: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    keeps_timetable: bool = False
 
 
 class ControlTable(_Table):
     """`[control]`: rhythms, planner and lease."""
 
-    planner: str = "power_allocation"
+    planner: str = "service_first"
     plan_every_s: Positive = 60.0
     plan_deadline_s: Positive = 5.0
     step_min: Positive = 5.0
@@ -165,6 +166,13 @@ class ControlTable(_Table):
     sample_interval_s: WholeSeconds = 5.0
     assumed_energy_kwh: Positive = 30.0
     assumed_stay_h: Positive = 8.0
+
+
+class ForesightTable(_Table):
+    """`[foresight]`: what is learned of earlier days."""
+
+    learn_departures: bool = True
+    expect_arrivals: bool = True
 
 
 class OcppTable(_Table):
@@ -225,6 +233,7 @@ class SiteFile(_Table):
     tariff: TariffTable = TariffTable()
     fleet: tuple[VehicleTable, ...] = ()
     control: ControlTable = ControlTable()
+    foresight: ForesightTable = ForesightTable()
     ocpp: OcppTable = OcppTable()
     mqtt: MqttTable | None = None
     influx: InfluxTable | None = None
@@ -372,7 +381,9 @@ def charger_spec(table: ChargerTable, site_fallback_a: float) -> ChargerSpec:
 def fleet(site: SiteFile) -> dict[IdTag, Vehicle]:
     """Vehicles by tag."""
     return {
-        IdTag(v.id_tag): Vehicle(IdTag(v.id_tag), v.battery_kwh, v.n_phases, v.max_current_a, v.taper_soc)
+        IdTag(v.id_tag): Vehicle(
+            IdTag(v.id_tag), v.battery_kwh, v.n_phases, v.max_current_a, v.taper_soc, v.keeps_timetable
+        )
         for v in site.fleet
     }
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from twin_core.dispatch import wishes
 from twin_core.estimation import EstimationSettings, bounds
+from twin_core.forecasting.foresight import Foresight
 from twin_core.models import events as ev
 from twin_core.models.grant import GrantOutcome, Verdict
 from twin_core.models.ids import ConnectorId, IdTag
@@ -82,7 +83,12 @@ class _Counts:
 
 
 class Twin:
-    """The digital twin of one site."""
+    """The digital twin of one site.
+
+    Attributes:
+        foresight: what was learned of earlier days, for planning alone: grants follow from facts and plans, never
+            from this, so that a replay needs neither.
+    """
 
     def __init__(
         self,
@@ -101,6 +107,7 @@ class Twin:
         self._car_limits_a: dict[ConnectorId, float] = {}
         self._counts = _Counts()
         self._sessions_reported = 0
+        self.foresight = Foresight()
 
     def receive(self, event: ev.Event) -> None:
         """Take in one fact."""
@@ -130,7 +137,7 @@ class Twin:
             for view in snapshot.connectors
             if view.session is None or not view.online or not self.envelope.is_trusted(view.spec.id)
         }
-        return planning_problem(snapshot, reserved, self.settings.planning, self.settings.estimation)
+        return planning_problem(snapshot, reserved, self.settings.planning, self.settings.estimation, self.foresight)
 
     def tick(self, now: Instant) -> CycleReport:
         """Judge what was drawn, and decide what may be drawn from now on."""

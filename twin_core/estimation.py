@@ -127,7 +127,11 @@ def departure(session: Session, now: Instant, settings: EstimationSettings) -> d
 
 def charging_time_h(session: Session, now: Instant, settings: EstimationSettings) -> float:
     """Hours that are left to charge in: until the departure, less what is kept in hand."""
-    stay_h = (departure(session, now, settings) - now.utc).total_seconds() / 3600.0
+    return less_in_hand_h((departure(session, now, settings) - now.utc).total_seconds() / 3600.0, settings)
+
+
+def less_in_hand_h(stay_h: float, settings: EstimationSettings) -> float:
+    """Hours of a stay that are counted on to charge in."""
     return stay_h - min(settings.finish_early_min / 60.0, settings.finish_early_part * stay_h)
 
 
