@@ -21,7 +21,7 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Instant
 from twin_core.models.session import Session, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import Tariff, flat_tariff
+from twin_core.models.tariff import SiteTerms, Tariff, flat_tariff
 from twin_core.problem import PlanningSettings, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
 from twin_core.safety.monitor import Alarm, Distrusted, ObedienceMonitor, ObedienceThresholds, Verification
@@ -96,11 +96,12 @@ class Twin:
         *,
         since: datetime,
         tariff: Tariff | None = None,
+        terms: SiteTerms | None = None,
         fleet: Mapping[IdTag, Vehicle] | None = None,
         settings: TwinSettings | None = None,
     ) -> None:
         self.settings = settings or TwinSettings()
-        self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {})
+        self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {}, terms=terms or SiteTerms())
         self.envelope = Envelope(site, self.settings.envelope)
         self.monitor = ObedienceMonitor(self.envelope, thresholds=self.settings.monitor)
         self._verdicts: dict[ConnectorId, Verification] = {}

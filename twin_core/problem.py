@@ -19,7 +19,8 @@ from twin_core.estimation import (
     usable_current_a,
 )
 from twin_core.forecasting.foresight import Foresight
-from twin_core.forecasting.step_price import step_prices
+from twin_core.forecasting.site_flows import site_flows
+from twin_core.forecasting.step_price import step_means, step_prices
 from twin_core.forecasting.visitors import is_visitor, visitors
 from twin_core.models.ids import ConnectorId, NodeId, SessionId
 from twin_core.models.plan import Plan, Reasons
@@ -89,7 +90,17 @@ def planning_problem(
     shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
     sessions = tuple(replace(need, shortfall_eur_per_kwh=shortfall * need.priority) for need, _ in needs)
     caps = _caps(snapshot, needs, reserved_a, horizon, settings)
-    return PlanningProblem(horizon, sessions, price, caps, offerable_steps=settings.offerable_steps)
+    carbon = snapshot.terms.carbon_kg_per_kwh
+    return PlanningProblem(
+        horizon,
+        sessions,
+        price,
+        caps,
+        carbon_kg_per_kwh=None if carbon is None else step_means(carbon, horizon),
+        carbon_eur_per_kg=snapshot.terms.carbon_eur_per_kg,
+        site=site_flows(snapshot, horizon),
+        offerable_steps=settings.offerable_steps,
+    )
 
 
 def known_only(problem: PlanningProblem, plan: Plan) -> Plan:

@@ -20,7 +20,7 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Phase
 from twin_core.models.session import ChargingRequest, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import flat_tariff
+from twin_core.models.tariff import Series, SiteTerms, flat_tariff
 from twin_core.planning.service_first import EXPECTED_PRIORITY
 from twin_core.planning.table import planner
 from twin_core.problem import PlanningSettings, known_only, planning_problem
@@ -227,3 +227,82 @@ def test_a_plan_is_told_without_those_who_were_only_expected() -> None:
     assert told.cost_eur == pytest.approx(22.0 * 0.2)
     assert told.reasons is not None
     assert len(told.reasons.sessions) == 1
+
+
+# What flows through the site's meter beside the sessions.
+
+
+def always(value: float) -> Series:
+    return Series((EPOCH,), (value,))
+
+
+def at_meter(snapshot: Snapshot, net_kw: float | None, **terms: object) -> Snapshot:
+    """The snapshot with what the meter shows beside the chargers."""
+    root = snapshot.site.root.id
+    seen = snapshot.nodes[root]
+    nodes = {**snapshot.nodes, root: replace(seen, base=replace(seen.base, net_kw=net_kw))}
+    return replace(snapshot, nodes=nodes, terms=SiteTerms(**terms))  # type: ignore[arg-type]
+
+
+def test_where_only_import_is_paid_for_nothing_else_flows() -> None:
+    assert ask(plugged_in(site(charger("A")), "A")).site is None
+
+
+def test_the_sun_in_the_meters_reading_counts_once() -> None:
+    # 3 kW flow out while the sun should give 8: the buildings take 5.
+    sun = Series((EPOCH, EPOCH + HOUR), (8.0, 2.0))
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, pv_kw=sun)).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 5.0)
+    np.testing.assert_allclose(flows.pv_kw[:12], 8.0)
+    np.testing.assert_allclose(flows.pv_kw[12:], 2.0)
+    assert flows.base_kw[0] - flows.pv_kw[0] == pytest.approx(-3.0)
+
+
+def test_a_sun_that_was_not_expected_is_no_negative_load() -> None:
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, pv_kw=always(1.0))).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 0.0)
+
+
+def test_export_that_nobody_forecast_stays_in_the_base_load() -> None:
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, export_eur_per_kwh=always(0.07))).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, -3.0)
+    np.testing.assert_allclose(flows.export_eur_per_kwh, 0.07)
+
+
+def test_without_a_meter_the_base_load_is_its_worst_case() -> None:
+    tree = site(charger("A"), base_load_worst_a=10.0)
+    flows = ask(at_meter(plugged_in(tree, "A"), None, demand_charge_eur_per_kw=8.0)).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 6.9)
+
+
+def test_the_months_peak_so_far_costs_nothing_more() -> None:
+    state = TwinState(site(charger("A")), flat_tariff(0.2, EPOCH))
+    apply(state, ev.TermsChanged(at=instant(), terms=SiteTerms(demand_charge_eur_per_kw=8.0)))
+    apply(state, ev.PeakMeasured(at=instant(), peak_kw=41.0))
+    flows = ask(take_snapshot(state, instant(), EstimationSettings())).site
+    assert flows is not None
+    assert flows.peak_so_far_kw == 41.0
+    assert flows.demand_charge_eur_per_kw == 8.0
+
+
+def test_carbon_is_told_step_by_step() -> None:
+    carbon = Series((EPOCH, EPOCH + HOUR), (0.4, 0.1))
+    problem = ask(
+        replace(plugged_in(site(charger("A")), "A"), terms=SiteTerms(carbon_kg_per_kwh=carbon, carbon_eur_per_kg=0.1))
+    )
+    assert problem.site is None
+    assert problem.carbon_kg_per_kwh is not None
+    np.testing.assert_allclose(problem.carbon_kg_per_kwh[[0, -1]], [0.4, 0.1])
+    assert problem.carbon_eur_per_kg == 0.1
+
+
+def test_a_car_waits_for_the_sun_that_nobody_pays_for() -> None:
+    sun = Series((EPOCH, EPOCH + HOUR), (0.0, 22.0))
+    snapshot = at_meter(plugged_in(site(charger("A")), "A", energy_kwh=11.0, stay_h=2.05), 0.0, pv_kw=sun)
+    plan = planner("service_first").plan(ask(snapshot))
+    assert plan.power_kw[0, :12].sum() == pytest.approx(0.0, abs=1e-6)
+    assert plan.cost_eur == pytest.approx(0.0, abs=1e-6)
