@@ -37,6 +37,10 @@ STANDBY_KW = 0.1
 """A vehicle that draws less is not charging."""
 
 
+WORTH_TELLING = timedelta(minutes=10)
+"""A departure discounted by less is none that an operator would ask about."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanningSettings:
     """How far and how finely to plan.
@@ -101,6 +105,18 @@ def planning_problem(
         site=site_flows(snapshot, horizon),
         offerable_steps=settings.offerable_steps,
     )
+
+
+def counted_until(snapshot: Snapshot, problem: PlanningProblem) -> dict[SessionId, datetime]:
+    """When each vehicle is counted on to leave, for those whose announced departure is not believed to the full."""
+    found = {}
+    announced = {session.id: session.request.departure for session, _ in snapshot.sessions()}
+    for need in problem.sessions:
+        departure = announced.get(need.session_id)
+        until = problem.horizon.start + timedelta(hours=need.departure_h)
+        if departure is not None and until < departure - WORTH_TELLING:
+            found[need.session_id] = until.replace(second=0, microsecond=0)
+    return found
 
 
 def known_only(problem: PlanningProblem, plan: Plan) -> Plan:
