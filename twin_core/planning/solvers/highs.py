@@ -175,12 +175,15 @@ def _netted(into_kw: Array, out_kw: Array, round_trip: Array) -> tuple[Array, Ma
 
 
 def _keeps(written: Written, powers: Powers, answer: Answer) -> bool:
-    """Whether the powers are worth what the point was, and keep the limits without what was burnt."""
+    """Whether the powers are worth what the point was, and keep the limits without what was burnt.
+
+    Where nothing was burnt they are the point itself, which the engine has checked.
+    """
+    if not (powers.burning.sessions.any() or powers.burning.battery.any()):
+        return True
     claimed_eur = written.lp.cost_eur(answer.x)
     if not powers.objective_eur <= claimed_eur + _TIGHT * max(1.0, abs(claimed_eur)):
         return False
-    if not (powers.burning.sessions.any() or powers.burning.battery.any()):
-        return True
     return not violations(written.problem, powers.power_kw, battery_kw=powers.battery_kw, grid_kw=powers.grid_kw)
 
 
@@ -192,8 +195,9 @@ def _solution(powers: Powers, answer: Answer, bound_eur: float, relaxed: Written
         relaxed: the linear program whose duals are the problem's; None where it has whole numbers.
     """
     is_tight = powers.objective_eur - bound_eur <= 10 * _TIGHT * max(1.0, abs(powers.objective_eur))
+    was_searched = relaxed is None or relaxed.lp.integer.any()
     duals = None
-    if relaxed is not None and not relaxed.lp.integer.any():
+    if relaxed is not None and not was_searched:
         duals = duals_of(
             relaxed.problem, relaxed.envelope, relaxed.caps, relaxed.terms, answer.row_duals, answer.column_duals
         )
@@ -204,5 +208,5 @@ def _solution(powers: Powers, answer: Answer, bound_eur: float, relaxed: Written
         grid_kw=powers.grid_kw,
         duals=duals,
         # A search that ended is a proof of its own, which a bound that is only loose must not call in doubt.
-        bound_eur=bound_eur if np.isfinite(bound_eur) and (is_tight or not answer.proved) else None,
+        bound_eur=bound_eur if np.isfinite(bound_eur) and (is_tight or not (answer.proved and was_searched)) else None,
     )
