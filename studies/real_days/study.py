@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 
 from simulators.acn import read_days
-from studies.real_days.day import STEP_H, Day, by_date, day_of
+from studies.real_days.day import STEP_H, Day, Stay, by_date, day_of
 from studies.real_days.metrics import score
 from studies.real_days.network import Network, Wiring, peak_kw
 from studies.real_days.rolling import Foresight, live, whole_day
 from twin_core.errors import ConfigurationError
-from twin_core.forecasting.arrivals import ArrivalForecast, PastArrival
+from twin_core.forecasting.arrivals import ArrivalForecast
 from twin_core.forecasting.stays import PastStay, StayForecast
 from twin_core.planning.table import PLANNERS, planner
 
@@ -110,21 +110,14 @@ def learned(past: Sequence[Day], *, announced: bool) -> Foresight:
     """What can be known of a day from earlier ones of its kind (working days or not)."""
     if not past:
         return Foresight(announced)
-    arrivals = ArrivalForecast(
-        [
-            [
-                PastArrival(stay.arrival * STEP_H, stay.energy_kwh, (stay.departure - stay.arrival) * STEP_H)
-                for stay in day.stays
-            ]
-            for day in past
-        ]
-    )
-    stays = StayForecast(
-        PastStay((stay.announced - stay.arrival) * STEP_H, (stay.departure - stay.arrival) * STEP_H)
-        for day in past
-        for stay in day.stays
-    )
-    return Foresight(announced, stays if announced else None, arrivals)
+    days = [[_past(stay) for stay in day.stays] for day in past]
+    stays = StayForecast(stay for day in days for stay in day) if announced else None
+    return Foresight(announced, stays, ArrivalForecast(days))
+
+
+def _past(stay: Stay) -> PastStay:
+    stay_h, announced_h = (stay.departure - stay.arrival) * STEP_H, (stay.announced - stay.arrival) * STEP_H
+    return PastStay(stay.arrival * STEP_H, stay_h, stay.energy_kwh, announced_h)
 
 
 def _days_around(wheel: Path, site: str, when: date) -> tuple[list[Day], Day]:
