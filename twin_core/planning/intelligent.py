@@ -13,7 +13,6 @@ from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan,
 from twin_core.planning.peak import metered
 from twin_core.planning.solvers.table import SolverBench
 
-
 FLAT_EUR_PER_KWH = 1e-6
 """Prices that differ by less are one price and its rounding errors."""
 
