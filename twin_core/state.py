@@ -26,7 +26,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.quantities import Instant, Phase, PhaseCurrents
 from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import Tariff
+from twin_core.models.tariff import SiteTerms, Tariff
 
 FOLLOWING_A = 1.0
 """Current above which a phase counts as used by a vehicle."""
@@ -107,6 +107,8 @@ class TwinState:
     imposed_until: dict[NodeId, datetime] = field(default_factory=dict)
     requests: OrderedDict[IdTag, ChargingRequest] = field(default_factory=OrderedDict)
     finished: deque[Session] = field(default_factory=lambda: deque(maxlen=SESSIONS_KEPT))
+    terms: SiteTerms = SiteTerms()
+    peak_so_far_kw: float = 0.0
     plan: Plan | None = None
     plan_at: Instant | None = None
     totals: Totals = field(default_factory=Totals)
@@ -363,6 +365,14 @@ def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:
     state.tariff = event.tariff
 
 
+def _terms_changed(state: TwinState, event: ev.TermsChanged) -> None:
+    state.terms = event.terms
+
+
+def _peak_measured(state: TwinState, event: ev.PeakMeasured) -> None:
+    state.peak_so_far_kw = event.peak_kw
+
+
 def _plan_adopted(state: TwinState, event: ev.PlanAdopted) -> None:
     state.plan, state.plan_at = event.plan, event.at
 
@@ -394,6 +404,8 @@ _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {
     ev.RequestAnnounced: _request,
     ev.LimitChanged: _limit_changed,
     ev.TariffChanged: _tariff_changed,
+    ev.TermsChanged: _terms_changed,
+    ev.PeakMeasured: _peak_measured,
     ev.PlanAdopted: _plan_adopted,
     ev.InputRefused: _refused,
     ev.GatewayRestarted: _restarted,

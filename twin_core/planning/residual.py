@@ -63,7 +63,7 @@ def _left(session: SessionNeed, step_h: float, mean_kw: float, counted_kwh: floa
         run_h=max(0.0, session.run_h - step_h),
         battery=battery,
     )
-    return later if session.taper is None else _tapered_later(later, session.taper, mean_kw * step_h)
+    return later if session.taper is None else _tapered_later(later, session.taper, counted_kwh)
 
 
 def _tapered_later(session: SessionNeed, taper: Taper, delivered_kwh: float) -> SessionNeed:
