@@ -78,7 +78,7 @@ def rows_of(task: Task, record: Record) -> list[Row]:
     case, past = task.case, record.before(task.site, task.when)
     day = record.day(task.site, task.when)
     network = Network(case.wiring, SHARES[case.limit] * peak_kw(day))
-    known = day.with_typical_stays(past) if case.departures == ANNOUNCED else day
+    known = day.with_typical_stays(past) if case.departures == ANNOUNCED else day.with_all_claimed()
     whole = whole_day(day, network)
     optimum_kwh = float(planner(YARDSTICK).plan(whole).power_kw.sum()) * STEP_H
     row = _Rows(task, day, network, optimum_kwh)
