@@ -22,7 +22,7 @@ from tests.twin_core.planning.problems import (
 from twin_core.errors import ConfigurationError
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, Cap, PlanningProblem, SiteBattery, SiteFlows, VehicleBattery
-from twin_core.planning.accounting import charged_kwh, grid_exchange_kw
+from twin_core.planning.accounting import bill, charged_kwh, grid_exchange_kw
 from twin_core.planning.carbon import Carbon
 from twin_core.planning.check import violations
 from twin_core.planning.intelligent import Intelligent, Weights
@@ -277,11 +277,48 @@ def test_weights_that_are_no_parts_of_one_are_refused(parts: tuple[float, float,
         Weights(*parts)
 
 
-def test_between_two_aims_the_heavier_one_decides() -> None:
-    """Waiting for the last step saves all the price range and costs 3/4 of the horizon."""
-    for energy, power_kw in ((0.6, [0, 0, 0, 20]), (0.4, [20, 0, 0, 0])):
-        plan = Intelligent(Weights(energy, 1 - energy, 0.0), adaptive=False).plan(AIMS)
-        np.testing.assert_allclose(plan.power_kw.sum(axis=0), power_kw, atol=1e-5)
+@pytest.mark.parametrize(
+    ("weights", "power_kw"),
+    [
+        # Waiting for the last step saves the whole range of prices and costs 3/4 of the horizon.
+        (Weights(0.44, 0.56, 0.0), [0, 0, 0, 10]),
+        (Weights(0.42, 0.58, 0.0), [10, 0, 0, 0]),
+        # Half of it a step earlier costs a third of the range on 5 kWh and saves 5 kW of peak, at 10 kWh over 20 kW.
+        (Weights(0.62, 0.0, 0.38), [0, 0, 0, 10]),
+        (Weights(0.58, 0.0, 0.42), [0, 0, 5, 5]),
+    ],
+)
+def test_between_two_aims_the_weights_decide_where_their_units_say(weights: Weights, power_kw: list[float]) -> None:
+    little = depot([car("a", 5), car("b", 5)], 40, [0.4, 0.3, 0.2, 0.1])
+    plan = Intelligent(weights, adaptive=False).plan(little)
+    np.testing.assert_allclose(plan.power_kw.sum(axis=0), power_kw, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("prices", "carbon", "carbon_eur_per_kg", "step"),
+    [([0.1, 0.2], [1.0, 0.0], 1.0, 1), ([0.0, 200.0], [1.0, 0.0], 100.0, 0)],
+    ids=["counted", "counted once"],
+)
+def test_carbon_is_part_of_what_energy_costs_it(
+    prices: list[float], carbon: list[float], carbon_eur_per_kg: float, step: int
+) -> None:
+    bare = depot([car("a", 10)], None, prices)
+    problem = replace(bare, carbon_kg_per_kwh=np.array(carbon), carbon_eur_per_kg=carbon_eur_per_kg)
+    assert Intelligent(Weights(1.0, 0.0, 0.0), adaptive=False).plan(problem).power_kw[0].argmax() == step
+
+
+def test_with_all_the_weight_on_energy_it_is_the_cheapest_plan_behind_a_meter_too() -> None:
+    """Where export pays, the battery wears and the peak has its price: all of them are money."""
+    battery = SiteBattery(20, 10, 10, 10, wear_eur_per_kwh=0.1)
+    late = depot([car("a", 20, departure_h=5)], None, [0.30, 0.12, 0.33, 0.35, 0.20, 0.31])
+    for export, demand_eur in ((0.05, 0.0), (0.29, 0.0), (0.05, 0.2), (0.29, 0.2), (0.29, 5.0)):
+        problem = behind_a_meter(
+            late, [0, 0, 15, 9, 0, 0], export=export, battery=battery, demand_charge_eur_per_kw=demand_eur
+        )
+        mine = Intelligent(Weights(1.0, 0.0, 0.0), adaptive=False).plan(problem)
+        best = planner("power_allocation").plan(problem)
+        owed = [bill(problem, p.power_kw, battery_kw=p.battery_kw).objective_eur for p in (mine, best)]
+        assert owed[0] == pytest.approx(owed[1], abs=1e-5)
 
 
 def test_what_an_aim_is_worth_does_not_hang_on_the_unit_of_money() -> None:
