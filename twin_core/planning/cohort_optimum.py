@@ -27,7 +27,9 @@ def cheapest(model: CohortModel, *, energy_kwh: float | None = None, most_waitin
         PlanningError: there is no way, such as when `energy_kwh` cannot be delivered, or none was found.
     """
     n_steps, n = model.n_steps, model.n_classes - 1
-    rows = [_dynamics(model), _left_at_the_end(model), _only_who_may(model), _limit(model)]
+    rows = [_dynamics(model), _left_at_the_end(model), _limit(model)]
+    if (model.chargeable[1:] < 1).any():
+        rows.append(_only_who_may(model))
     if energy_kwh is not None:
         car_steps = np.array([energy_kwh / model.car_step_kwh])
         rows.append(_Rows(_row(model, charging=1.0, idle=0.0), car_steps, car_steps))
@@ -47,7 +49,7 @@ def cheapest(model: CohortModel, *, energy_kwh: float | None = None, most_waitin
         upper=np.full(2 * n_steps * n, everybody),
         integer=np.zeros(2 * n_steps * n, dtype=bool),
     )
-    answer = Engine().relaxed(program, as_written=True)
+    answer = Engine().relaxed(program, interior=True)
     charging = np.zeros((n_steps, n + 1))
     charging[:, 1:] = answer.x[: n_steps * n].reshape(n_steps, n)
     proved = is_proof(program.cost_eur(answer.x), lower_bound(program, answer.row_duals))
