@@ -237,12 +237,14 @@ def test_no_battery_is_emptied_below_its_least_and_nobody_is_worse_off_for_it(pr
 
 @pytest.mark.parametrize("name", [*LENSES[:5], "quick_charge", "service_first", "fair", "cohort", "cohort_literal"])
 def test_nobody_but_v2g_takes_anything_out_of_a_vehicle(name: str) -> None:
+    """Neither to sell it nor to spare the site's own load the grid."""
     both_ways = Cap("site", np.ones(1), np.full(4, 10.0), floor=np.full(4, -10.0))
-    problem = depot([car("a", 5, battery=willing())], None, [9.0, 0.1, 0.1, 9.0], caps=[both_ways])
-    assert planner("v2g").plan(problem).power_kw.min() < -1
-    plan = planner(name).plan(problem)
-    assert (plan.power_kw >= 0).all()
-    np.testing.assert_allclose(plan.unserved_kwh, 0, atol=1e-6)
+    bare = depot([car("a", 5, battery=willing())], None, [9.0, 0.1, 0.1, 9.0], caps=[both_ways])
+    for problem in (bare, behind_a_meter(bare, [0.0] * 4)):
+        assert planner("v2g").plan(problem).power_kw.min() < -1
+        plan = planner(name).plan(problem)
+        assert (plan.power_kw >= 0).all()
+        np.testing.assert_allclose(plan.unserved_kwh, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*LENSES, "cohort", "round_robin", "as_late_as_possible"])
