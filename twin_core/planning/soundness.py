@@ -21,12 +21,16 @@ from twin_core.models.problem import (
 
 _Mask = npt.NDArray[np.bool_]
 
+_NARROWEST_KWH = 1e-9
+"""Energy over which a battery's highest power falls, at least: solvers divide by it."""
+
 _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
     ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
     ("arrival_h", lambda s: s.arrival_h, np.isfinite, "finite"),
     ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
     ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
     ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
+    ("idle_h", lambda s: 0.0 if s.idle_h is None else s.idle_h, np.isfinite, "finite"),
     (
         "shortfall_eur_per_kwh",
         lambda s: s.shortfall_eur_per_kwh,
@@ -83,10 +87,13 @@ def require_sound(problem: PlanningProblem) -> None:
                 f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
                 f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
             )
-        if session.taper is not None and not 0 <= session.taper.flat_kwh < session.taper.full_kwh < np.inf:
+        taper = session.taper
+        if taper is not None and not (
+            taper.flat_kwh >= 0 and _NARROWEST_KWH <= taper.full_kwh - taper.flat_kwh < np.inf
+        ):
             raise PlanningError(
-                f"session {session.session_id!r}: taper.flat_kwh {session.taper.flat_kwh} must be at least 0 and below "
-                f"taper.full_kwh {session.taper.full_kwh}"
+                f"session {session.session_id!r}: taper.flat_kwh {taper.flat_kwh} must be at least 0 and "
+                f"{_NARROWEST_KWH:g} below taper.full_kwh {taper.full_kwh}"
             )
     for cap in problem.caps:
         _require_cap(cap, len(problem.sessions), n_steps)
