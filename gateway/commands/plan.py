@@ -25,6 +25,7 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.planning.contradictions import best_plan
 from twin_core.planning.lifting import Lifted, lift
 from twin_core.planning.planner import Planner
+from twin_core.planning.solvers.table import SOLVERS
 from twin_core.planning.table import PLANNERS, planner
 
 SUMMARY = "plan a charging problem from a file, and say why the plan is as it is"
@@ -36,6 +37,7 @@ VARIANTS: Final = (
     "ellipsoid_robust",
     "mean_cvar",
     "chance_caps",
+    "departure_risk",
     "two_stage",
 )
 """Planners against what is uncertain, as `twin_core.planning.uncertainty` has them: importing that takes a second."""
@@ -78,7 +80,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planner", default="power_allocation", metavar="NAME", help="who plans (default power_allocation)"
     )
-    parser.add_argument("--solver", metavar="NAME", help="what solves it (default: the fastest that covers it)")
+    parser.add_argument(
+        "--solver", metavar="NAME", help=f"{', '.join(SOLVERS)} (default: the fastest that covers the problem)"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the plan there: powers by step if it ends in .csv, else JSON"
     )
