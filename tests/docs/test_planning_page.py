@@ -23,7 +23,7 @@ def test_the_example_is_the_file_that_is_shipped() -> None:
     assert f"```json\n{EXAMPLE.read_text(encoding='utf-8').rstrip()}\n```" in PAGE
 
 
-@pytest.mark.parametrize("words", [["depot-problem.json"], ["uncertain-problem.json", "--planner", "mean_cvar"]])
+@pytest.mark.parametrize("words", [["depot-problem.json"], ["uncertain-problem.json", "--planner", "saa_price"]])
 def test_the_output_shown_is_what_the_command_prints(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
