@@ -221,6 +221,8 @@ class SiteFlows:
         export_eur_per_kwh: shape (n_steps,), paid for energy fed back.
         demand_charge_eur_per_kw: price of the highest import of the billing period.
         peak_so_far_kw: highest import of the period so far; only more than this costs more.
+        export_limit_kw: shape (n_steps,), >= 0, the most that the sun may make flow out; more of it is curtailed. None
+            where nothing limits it. What sessions and the battery give back is held by caps.
     """
 
     base_kw: Array
@@ -229,6 +231,18 @@ class SiteFlows:
     demand_charge_eur_per_kw: float = 0.0
     peak_so_far_kw: float = 0.0
     battery: SiteBattery | None = None
+    export_limit_kw: Array | None = None
+
+    def least_exchange_kw(self, use_kw: Array) -> Array:
+        """Exchange at the meter with all the sun that may be used, import positive, shape (n_steps,).
+
+        Args:
+            use_kw: shape (n_steps,), base load, sessions and the battery together.
+        """
+        least: Array = use_kw - self.pv_kw
+        if self.export_limit_kw is None:
+            return least
+        return np.minimum(np.maximum(least, -self.export_limit_kw), use_kw)
 
 
 @dataclass(frozen=True, slots=True)
