@@ -131,8 +131,7 @@ class _Tree:
         taken = np.zeros(self._first_kw.shape, dtype=bool)
         for known in _equally_served(problem, [problem_in(problem, future) for future in futures]):
             taken |= self._add(problem, known, 1.0 / len(futures))
-        # Power that no future takes would cost nothing and say nothing.
-        self._rows.append(self._first_kw <= self._bounds.upper_kw[:, :n_first] * taken)
+        self._taken_kw = self._bounds.upper_kw[:, :n_first] * taken
 
     def _add(self, problem: PlanningProblem, known: PlanningProblem, weight: float) -> Array:
         """Take one future in; answer who takes any of the common power in it, shape (n_sessions, n_first)."""
@@ -153,7 +152,8 @@ class _Tree:
 
     def best(self) -> tuple[float, Array]:
         """Lowest expected objective in €, and the first powers that lead to it, shape (n_sessions, n_first)."""
-        expected_eur = solved(self._cost_eur, self._rows)
+        # Power that no future takes would cost nothing and say nothing.
+        expected_eur = solved(self._cost_eur, [*self._rows, self._first_kw <= self._taken_kw])
         bounds, n_first = self._bounds, self._n_first
         in_first = replace(bounds, upper_kw=bounds.upper_kw[:, :n_first], limit=bounds.limit[:, :n_first])
         first_kw = np.clip(np.asarray(self._first_kw.value), 0.0, in_first.upper_kw)
