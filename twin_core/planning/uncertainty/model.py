@@ -21,7 +21,7 @@ DEADLINE_S = 60.0
 LEAST_KW = 1e-9
 """Mean power below which a cell is left out: HiGHS may run forever on bounds that are hardly numbers any more."""
 
-_COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
+COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
 """Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be;
 Clarabel's tolerances are relative, and with costs so far above the powers it ends short of them."""
 
@@ -181,7 +181,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
     Raises:
         PlanningError: the solver failed or proved no optimum.
     """
-    asked = cp.Problem(cp.Minimize(_COST_SCALE[solver] * objective_eur), rows)
+    asked = cp.Problem(cp.Minimize(COST_SCALE[solver] * objective_eur), rows)
     try:
         # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
         asked.solve(solver=solver, warm_start=False, time_limit=DEADLINE_S)  # type: ignore[no-untyped-call]
@@ -189,7 +189,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
         raise PlanningError(f"the solver failed: {error}") from error
     if asked.status != cp.OPTIMAL:
         raise PlanningError(f"the solver found no plan: {asked.status}")
-    return float(asked.value) / _COST_SCALE[solver]
+    return float(asked.value) / COST_SCALE[solver]
 
 
 def served_at(problem: PlanningProblem, dearest_eur_per_kwh: Array) -> PlanningProblem:
