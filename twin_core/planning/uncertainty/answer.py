@@ -11,7 +11,7 @@ import numpy as np
 from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan, PlanStatus, Reasons
 from twin_core.models.problem import Array, PlanningProblem
-from twin_core.planning.accounting import bill
+from twin_core.planning.accounting import bill, grid_exchange_kw
 from twin_core.planning.assessment import assess
 from twin_core.planning.optimum import earlier_first
 from twin_core.planning.reasons import explain
@@ -80,7 +80,7 @@ def plan_at(
     objective_eur = _objective_eur(seen, plan, risk)
     plan = replace(plan, objective_eur=objective_eur)
     if not any(s.discharge_max_kw > 0 for s in problem.sessions):
-        plan = _proved(seen, plan, risk.worst_price(_energy_kwh(plan), price))
+        plan = _proved(seen, plan, risk.worst_price(paid_kwh(seen, plan.power_kw), price))
     nominal_price = problem.import_eur_per_kwh() if nominal_eur_per_kwh is None else nominal_eur_per_kwh
     at_nominal = earlier_first(replace(seen, price_eur_per_kwh=nominal_price, carbon_kg_per_kwh=None))
     nominal = SolverBench().solver_for(at_nominal).solve(at_nominal)
@@ -88,16 +88,21 @@ def plan_at(
     return noted(plan, _comparison(objective_eur, _objective_eur(seen, nominal_plan, risk)))
 
 
-def _energy_kwh(plan: Plan) -> Array:
-    energy_kwh: Array = plan.power_kw.sum(axis=0) * plan.horizon.hours
-    return energy_kwh
-
-
 def _objective_eur(seen: PlanningProblem, plan: Plan, risk: PriceRisk) -> float:
-    """Energy in the variant's eyes, shortfall and wear."""
+    """Energy in the variant's eyes, shortfall and wear, and what else the site's meter counts."""
     free = np.zeros(seen.horizon.n_steps)
-    beside = bill(replace(seen, price_eur_per_kwh=free, carbon_kg_per_kwh=None), plan.power_kw)
-    return risk.cost_eur(_energy_kwh(plan), seen.import_eur_per_kwh()) + beside.objective_eur
+    grid_kw = None if seen.site is None else grid_exchange_kw(seen, seen.site, plan.power_kw, None)
+    beside = bill(replace(seen, price_eur_per_kwh=free, carbon_kg_per_kwh=None), plan.power_kw, grid_kw=grid_kw)
+    return risk.cost_eur(paid_kwh(seen, plan.power_kw), seen.import_eur_per_kwh()) + beside.objective_eur
+
+
+def paid_kwh(problem: PlanningProblem, power_kw: Array) -> Array:
+    """What powers make one pay for by step in kWh, shape (n_steps,), see `ChargingModel.energy_kwh`."""
+    paid_kw = power_kw.sum(axis=0)
+    if problem.site is not None:
+        paid_kw = np.maximum(grid_exchange_kw(problem, problem.site, power_kw, None), 0.0)
+    energy_kwh: Array = paid_kw * problem.horizon.hours
+    return energy_kwh
 
 
 def _proved(seen: PlanningProblem, plan: Plan, worst_price: Array) -> Plan:

@@ -13,7 +13,7 @@ from twin_core.models.plan import Plan, Reasons
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import bill
 from twin_core.planning.soundness import require_sound
-from twin_core.planning.uncertainty.answer import noted, plan_at, price_scenarios
+from twin_core.planning.uncertainty.answer import noted, paid_kwh, plan_at, price_scenarios
 from twin_core.planning.uncertainty.expected_price import ExpectedPrice
 from twin_core.planning.uncertainty.model import COST_SCALE
 from twin_core.planning.uncertainty.told import Told
@@ -54,8 +54,7 @@ class MeanCvar:
 
     def _against_the_mean(self, problem: PlanningProblem, plan: Plan, prices: Array) -> str:
         neutral = ExpectedPrice(prices).plan(problem)
-        hours = problem.horizon.hours
-        mine, theirs = (prices @ (p.power_kw.sum(axis=0) * hours) for p in (plan, neutral))
+        mine, theirs = (prices @ paid_kwh(problem, p.power_kw) for p in (plan, neutral))
         tail, their_tail = tail_mean(mine, self._beta), tail_mean(theirs, self._beta)
         figures = (
             f"mean of the worst {1 - self._beta:.0%} of bills {tail:.2f} € against {their_tail:.2f} € for the plan at "

@@ -18,7 +18,7 @@ from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import is_empty, noted, nothing
-from twin_core.planning.uncertainty.model import ChargingModel, solved, within
+from twin_core.planning.uncertainty.model import ChargingModel, require_only_charging, solved, within
 from twin_core.planning.uncertainty.told import Told, told
 
 
@@ -116,8 +116,7 @@ class _Tree:
     def __init__(self, problem: PlanningProblem, futures: tuple[Future, ...], n_first: int) -> None:
         if not futures:
             raise PlanningError("futures: at least one is needed")
-        if any(s.discharge_max_kw > 0 for s in problem.sessions):
-            raise PlanningError(f"{TwoStage.name} does not know vehicles that give back")
+        require_only_charging(TwoStage.name, problem)
         self._n_first = n_first
         self._bounds = bounds_of(problem)
         self._hours = problem.horizon.hours[:n_first]

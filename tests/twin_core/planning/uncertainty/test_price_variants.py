@@ -219,8 +219,8 @@ def test_the_tail_counts_the_scenario_at_its_edge_in_part() -> None:
         (lambda: ExpectedPrice(np.full((2, 8), np.nan)).plan(DAY), "price scenarios"),
         (lambda: BudgetRobust(0.1, 2).plan(v2g_day((0.1, -0.1))), "give back at negative prices"),
         (
-            lambda: BudgetRobust(0.1, 2).plan(replace(DAY, site=SiteFlows(np.zeros(8), np.zeros(8), np.zeros(8)))),
-            "site's own flows",
+            lambda: BudgetRobust(0.1, 2).plan(replace(DAY, site=SiteFlows(np.zeros(8), np.zeros(8), np.ones(8)))),
+            "export that pays more",
         ),
     ],
 )
