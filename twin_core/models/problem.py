@@ -189,7 +189,7 @@ class SiteBattery:
     Attributes:
         stored_kwh: in it now.
         least_kwh: never below this.
-        end_kwh: at least this at the end of the horizon; no more than is in it now.
+        end_kwh: at least this at the end of the horizon; no more than can be in it by then.
         charge_max_kw: power into it, at the meter.
         discharge_max_kw: power out of it, at the meter.
         wear_eur_per_kwh: price of a kWh discharged, at the meter.

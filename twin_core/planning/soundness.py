@@ -21,6 +21,9 @@ from twin_core.models.problem import (
 
 _Mask = npt.NDArray[np.bool_]
 
+_REACHED = 1e-6
+"""An energy that is reached but for the rounding of steps is reached."""
+
 _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
     ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
     ("arrival_h", lambda s: s.arrival_h, np.isfinite, "finite"),
@@ -91,7 +94,7 @@ def require_sound(problem: PlanningProblem) -> None:
     for cap in problem.caps:
         _require_cap(cap, len(problem.sessions), n_steps)
     if problem.site is not None:
-        _require_site(problem.site, n_steps)
+        _require_site(problem.site, horizon)
 
 
 def _require_horizon(horizon: Horizon) -> None:
@@ -118,7 +121,8 @@ def _require_cap(cap: Cap, n_sessions: int, n_steps: int) -> None:
         raise PlanningError(f"cap {cap.name!r}: battery_load is {cap.battery_load}, must be finite and >= 0")
 
 
-def _require_site(site: SiteFlows, n_steps: int) -> None:
+def _require_site(site: SiteFlows, horizon: Horizon) -> None:
+    n_steps = horizon.n_steps
     _require_array("site: base_kw", site.base_kw, n_steps, np.isfinite, "finite")
     _require_array("site: pv_kw", site.pv_kw, n_steps, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0")
     _require_array("site: export_eur_per_kwh", site.export_eur_per_kwh, n_steps, np.isfinite, "finite")
@@ -130,12 +134,20 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
             raise PlanningError(f"site: {field} is {value}, must be finite and >= 0")
     if site.battery is not None:
         _require_battery("site: battery", site.battery)
-        if not 0 <= site.battery.end_kwh <= site.battery.stored_kwh:
-            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and stored_kwh")
         if not 0 <= site.battery.charge_max_kw < np.inf:
             raise PlanningError(
                 f"site: battery: charge_max_kw is {site.battery.charge_max_kw}, must be finite and not negative"
             )
+        _require_end(site.battery, float(horizon.hours.sum()))
+
+
+def _require_end(battery: SiteBattery, hours: float) -> None:
+    """More than is stored now may be wanted at the end, where a plan's first steps took it out; if it can get in."""
+    most_kwh = min(battery.capacity_kwh, battery.stored_kwh + battery.charge_max_kw * battery.charge_efficiency * hours)
+    if not 0 <= battery.end_kwh <= most_kwh + _REACHED * max(1.0, most_kwh):
+        raise PlanningError(
+            f"site: battery: end_kwh is {battery.end_kwh}, must be between 0 and the {most_kwh} that can be in it then"
+        )
 
 
 def _require_battery(name: str, battery: SiteBattery | VehicleBattery) -> None:
