@@ -140,6 +140,8 @@ def _limits(reasons: Reasons, lifted: tuple[Lifted, ...]) -> Table:
             text = _difference(found)
         elif found is not None:
             text = Text("the same", "dim")
+        else:
+            text = Text("–", "dim")
         priced = bool(limit.price.max(initial=0.0) >= 0.0005)
         unit = "kWh" if limit.name.endswith("kW") else "A·h"
         table.add_row(

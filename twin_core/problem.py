@@ -30,11 +30,9 @@ from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind
 from twin_core.planning.accounting import bill
 from twin_core.snapshot import ConnectorView, NodeView, Snapshot
+from twin_core.state import STANDBY_KW
 
 NEGLIGIBLE_KWH = 0.01
-
-STANDBY_KW = 0.1
-"""A vehicle that draws less is not charging."""
 
 
 WORTH_TELLING = timedelta(minutes=10)
@@ -184,6 +182,7 @@ def _need(
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,
         waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
+        idle_h=None if session.charged is None else (snapshot.now.monotonic_s - session.charged.monotonic_s) / 3600.0,
         priority=session.request.priority,
         step_kw=view.spec.step_a * per_a,
         now_kw=_drawn_kw(view),

@@ -31,6 +31,9 @@ from twin_core.models.tariff import SiteTerms, Tariff
 FOLLOWING_A = 1.0
 """Current above which a phase counts as used by a vehicle."""
 
+STANDBY_KW = 0.1
+"""A vehicle that draws less is not charging."""
+
 REQUESTS_KEPT = 10_000
 SESSIONS_KEPT = 1_000
 STUCK_SAMPLES = 12
@@ -276,11 +279,11 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     elif reading.power_kw is not None and before is not None and previous is not None:
         hours = (event.at.monotonic_s - before.monotonic_s) / 3600.0
         _deliver(state, connector, session.energy_kwh + reading.power_kw * hours, event.at)
-    _observe_vehicle(connector, reading)
+    _observe_vehicle(connector, reading, event.at)
 
 
-def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading) -> None:
-    """Learn from a sample which phases a vehicle uses and how much it takes."""
+def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading, at: Instant) -> None:
+    """Learn from a sample which phases a vehicle uses, how much it takes, and that it charges."""
     session = connector.session
     assert session is not None
     phases, peak_a = session.phases, session.peak_current_a
@@ -290,7 +293,14 @@ def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading) -> No
             phases = used
         peak_a = max(peak_a or 0.0, *reading.current_a)
     soc = reading.soc if reading.soc is not None else session.soc
-    connector.session = replace(session, phases=phases, peak_current_a=peak_a, soc=soc)
+    charged = at if _charging(reading) else session.charged
+    connector.session = replace(session, phases=phases, peak_current_a=peak_a, soc=soc, charged=charged)
+
+
+def _charging(reading: ConnectorReading) -> bool:
+    if reading.power_kw is not None:
+        return reading.power_kw > STANDBY_KW
+    return reading.current_a is not None and max(reading.current_a) > FOLLOWING_A
 
 
 def _node_metered(state: TwinState, event: ev.NodeMetered) -> None:

@@ -38,7 +38,7 @@ def planning_problem(file: ProblemFile) -> PlanningProblem:
     carbon = file.carbon_kg_per_kwh
     return PlanningProblem(
         horizon=horizon,
-        sessions=tuple(_need(file, session) for session in file.sessions),
+        sessions=tuple(need_of(file, session) for session in file.sessions),
         price_eur_per_kwh=laid_out("price_eur_per_kwh", file.price_eur_per_kwh, horizon),
         caps=tuple(_caps(file, horizon)),
         carbon_kg_per_kwh=None if carbon is None else laid_out("carbon_kg_per_kwh", carbon, horizon),
@@ -48,7 +48,8 @@ def planning_problem(file: ProblemFile) -> PlanningProblem:
     )
 
 
-def _need(file: ProblemFile, session: SessionPart) -> SessionNeed:
+def need_of(file: ProblemFile, session: SessionPart) -> SessionNeed:
+    """What a session needs, as planners see it."""
     battery, taper = session.battery, session.taper
     one_phase = None
     if session.switches_to_one_phase:
@@ -176,12 +177,10 @@ def _power_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Horiz
 
 
 def _floor(file: ProblemFile, under: _Below, floor: Array) -> Array | None:
-    """A limit on what flows back, where anything can."""
+    """A limit on what flows back, where anything can, or where a base load below zero feeds back too much already."""
     gives = [s.battery is not None and s.battery.discharge_max_kw > 0 for s in file.sessions]
-    if not (under.battery or (under.rows * gives).any()):
-        return None
-    bounded: Array = np.minimum(floor, 0.0)
-    return bounded
+    can_give = under.battery or (under.rows * gives).any()
+    return floor if can_give or (floor > 0).any() else None
 
 
 def _a_per_kw(session: SessionPart, phase: Phase, used: int) -> float:

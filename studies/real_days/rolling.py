@@ -82,7 +82,7 @@ def live(
         ]
         if not here:
             continue
-        problem = problem_at(day, network, foresight, step, here, remaining_kwh)
+        problem = problem_at(day, network, foresight, step, here, remaining_kwh, power_kw)
         begun = time.perf_counter()
         plan = planner.plan(problem)
         tick_ms.append((time.perf_counter() - begun) * 1000)
@@ -96,13 +96,31 @@ def live(
 
 
 def problem_at(
-    day: Day, network: Network, foresight: Foresight, step: int, here: Sequence[int], remaining_kwh: Array
+    day: Day,
+    network: Network,
+    foresight: Foresight,
+    step: int,
+    here: Sequence[int],
+    remaining_kwh: Array,
+    charged_kw: Array | None = None,
 ) -> PlanningProblem:
-    """What a planner is asked at a step: first who is here, then who is expected."""
+    """What a planner is asked at a step: first who is here, then who is expected.
+
+    Args:
+        here: rows of the day's stays.
+        remaining_kwh: shape (n_stays,).
+        charged_kw: shape (n_stays, STEPS), as charged so far; None says nothing of whose turn it was.
+    """
     present = [day.stays[row] for row in here]
     left_h = [_left_h(stay, step, foresight) for stay in present]
     needs = [
-        _need(f"stay {row}", float(remaining_kwh[row]), until_h, waited_h=(step - stay.arrival) * STEP_H)
+        _need(
+            f"stay {row}",
+            float(remaining_kwh[row]),
+            until_h,
+            waited_h=(step - stay.arrival) * STEP_H,
+            idle_h=None if charged_kw is None else _idle_h(charged_kw[row, :step]),
+        )
         for row, stay, until_h in zip(here, present, left_h, strict=True)
     ]
     pairs = [stay.pair for stay in present]
@@ -124,6 +142,12 @@ def whole_day(day: Day, network: Network) -> PlanningProblem:
     midnight = datetime.combine(day.date, datetime.min.time(), ZONE)
     caps = network.caps([stay.pair for stay in day.stays], STEPS)
     return PlanningProblem(Horizon(midnight, STEP_H, STEPS), needs, day.price_eur_per_kwh, caps)
+
+
+def _idle_h(charged_kw: Array) -> float | None:
+    """Hours since the last of these steps in which it charged; None where it never did."""
+    charged = np.flatnonzero(charged_kw)
+    return (charged_kw.size - 1 - int(charged[-1])) * STEP_H if charged.size else None
 
 
 def _left_h(stay: Stay, step: int, foresight: Foresight) -> float:
@@ -161,6 +185,7 @@ def _need(
     *,
     arrival_h: float = 0.0,
     waited_h: float = 0.0,
+    idle_h: float | None = None,
     max_kw: float = MAX_KW,
     priority: float = 1.0,
 ) -> SessionNeed:
@@ -174,6 +199,7 @@ def _need(
         min_kw=0.0,
         kw_per_a=0.208,
         waited_h=waited_h,
+        idle_h=idle_h,
         priority=priority,
     )
 

@@ -39,6 +39,19 @@ def plugged_in(
     firm: bool = False,
     **vehicle: object,
 ) -> Snapshot:
+    state = plugged_in_state(tree, *names, energy_kwh=energy_kwh, stay_h=stay_h, soc=soc, firm=firm, **vehicle)
+    return take_snapshot(state, instant(), EstimationSettings())
+
+
+def plugged_in_state(
+    tree: SiteTree,
+    *names: str,
+    energy_kwh: float = 22.0,
+    stay_h: float = 2.0,
+    soc: float | None = None,
+    firm: bool = False,
+    **vehicle: object,
+) -> TwinState:
     tags = [IdTag(f"EV-{name}") for name in names]
     fleet = {tag: Vehicle(tag, **vehicle) for tag in tags}  # type: ignore[arg-type]
     state = TwinState(tree, flat_tariff(0.2, EPOCH), fleet)
@@ -57,7 +70,7 @@ def plugged_in(
                 started_at=EPOCH,
             ),
         )
-    return take_snapshot(state, instant(), EstimationSettings())
+    return state
 
 
 def ask(snapshot: Snapshot, reserved: dict | None = None):
@@ -152,6 +165,20 @@ def test_a_car_on_one_phase_of_a_charger_on_three_is_counted_on_all_three() -> N
     }
     for line in ("L1", "L2", "L3"):
         np.testing.assert_allclose(caps[f"grid {line}"].load, 1 / 0.23)
+
+
+def charging(kw: float, at_s: float) -> ev.ConnectorMetered:
+    reading = ConnectorReading(power_kw=kw)
+    return ev.ConnectorMetered(at=instant(at_s), connector_id=connector_id("A"), reading=reading)
+
+
+def test_how_long_ago_a_car_last_charged_is_known_and_standing_by_is_not_charging() -> None:
+    state = plugged_in_state(site(charger("A")), "A")
+    assert ask(take_snapshot(state, instant(60), EstimationSettings())).sessions[0].idle_h is None
+    apply(state, charging(7.0, 60))
+    apply(state, charging(0.05, 120))
+    need = ask(take_snapshot(state, instant(1860), EstimationSettings())).sessions[0]
+    assert need.idle_h == pytest.approx(0.5)
 
 
 def drivers_who_left_early(stayed_h: float, announced_h: float | None = 8.0) -> Foresight:

@@ -129,6 +129,7 @@ class SessionNeed:
         min_kw: power at the lowest current the control pilot can offer.
         kw_per_a: power per ampere of grant, i.e. phases in use times voltage.
         waited_h: hours since it arrived; orders first come, first served.
+        idle_h: hours since it last charged, 0 while it charges; None where it has not yet. Orders taking turns.
         shortfall_eur_per_kwh: price of a kWh not delivered by departure.
         priority: weight among sessions where not everybody can be served, 1 for everybody unless somebody says so.
         step_kw: granularity of its setpoint; 0 where any power can be set.
@@ -155,6 +156,7 @@ class SessionNeed:
     taper: Taper | None = None
     battery: VehicleBattery | None = None
     single_phase: SinglePhase | None = None
+    idle_h: float | None = None
 
     @property
     def discharge_max_kw(self) -> float:
@@ -189,7 +191,7 @@ class SiteBattery:
     Attributes:
         stored_kwh: in it now.
         least_kwh: never below this.
-        end_kwh: at least this at the end of the horizon; no more than can be in it by then.
+        end_kwh: at least this at the end of the horizon; above `stored_kwh`, only an optimising planner gets there.
         charge_max_kw: power into it, at the meter.
         discharge_max_kw: power out of it, at the meter.
         wear_eur_per_kwh: price of a kWh discharged, at the meter.

@@ -57,6 +57,7 @@ class Session:
         meter_start_kwh: register at the start.
         energy_kwh: delivered so far.
         phases: grid phases the vehicle was seen to use; None until a sample showed them.
+        charged: when a sample last showed it charging; None until one did.
         peak_current_a: highest current per phase a sample showed while the grant was higher; what the vehicle takes.
     """
 
@@ -73,6 +74,7 @@ class Session:
     soc: float | None = None
     phases: tuple[Phase, ...] | None = None
     peak_current_a: float | None = None
+    charged: Instant | None = None
     stopped: Instant | None = None
     stop_reason: str = ""
 

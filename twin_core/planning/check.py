@@ -64,8 +64,9 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
         "kW, more than it may give back" if back_kw.any() else "kW below zero",
     )
     yield _worst(names, power_kw, max_kw * inside, tolerance, "kW, more than it can take")
-    charged = charged_kwh(problem, power_kw).sum(axis=1, keepdims=True)
-    yield _worst(names, charged, wanted_kwh, tolerance, "kWh in all, more than wanted")
+    counted_kwh = charged_kwh(problem, power_kw)
+    in_all_kwh = counted_kwh.sum(axis=1, keepdims=True)
+    yield _worst(names, in_all_kwh, wanted_kwh, tolerance, "kWh in all, more than wanted")
     if any(np.isfinite(s.ramp_kw_per_h) for s in sessions):
         before_kw = np.column_stack([[s.now_kw for s in sessions], power_kw[:, :-1]])
         change_kw = np.array([s.ramp_kw_per_h for s in sessions]).reshape(-1, 1) * problem.horizon.hours
@@ -79,7 +80,7 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
             yield _worst(
                 names[row : row + 1],
                 power_kw[[row]],
-                _tapered_kw(problem, session, power_kw[row]),
+                _tapered_kw(session, counted_kwh[row], tolerance),
                 tolerance,
                 "kW, more than a battery this full can take",
             )
@@ -87,12 +88,12 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
             yield _unofferable(problem, row, power_kw[row], inside[row], tolerance)
 
 
-def _tapered_kw(problem: PlanningProblem, session: SessionNeed, power_kw: Array) -> Array:
-    """Highest power by the energy that is in at the start of each step, shape (1, n_steps)."""
+def _tapered_kw(session: SessionNeed, counted_kwh: Array, tolerance: float) -> Array:
+    """Highest power by the energy that is in at the start of each step but for rounding, shape (1, n_steps)."""
     assert session.taper is not None
-    before_kwh = np.cumsum(power_kw * problem.horizon.hours) - power_kw * problem.horizon.hours
-    width_kwh = max(session.taper.full_kwh - session.taper.flat_kwh, 1e-9)
-    part = np.clip((session.taper.full_kwh - before_kwh) / width_kwh, 0.0, 1.0)
+    before_kwh = np.cumsum(counted_kwh) - counted_kwh
+    left_kwh = session.taper.full_kwh - before_kwh + tolerance
+    part = np.clip(left_kwh / (session.taper.full_kwh - session.taper.flat_kwh), 0.0, 1.0)
     highest: Array = (session.max_kw * part).reshape(1, -1)
     return highest
 

@@ -21,6 +21,7 @@ from twin_core.planning.check import TOLERANCE
 from twin_core.planning.offers import offers
 from twin_core.planning.planner import Planner
 from twin_core.planning.residual import after_first_step
+from twin_core.planning.rounded_reasons import explain_rounded
 from twin_core.planning.soundness import require_sound
 
 Ask = Callable[[PlanningProblem], Plan]
@@ -72,7 +73,7 @@ def offerable_plan(problem: PlanningProblem, ask: Ask) -> Plan:
         return replace(first, power_kw=plan.power_kw, unserved_kwh=plan.unserved_kwh)
     # The bound is one on what the planner minimised, which only the planner knows how to count for other powers.
     status = PlanStatus.FEASIBLE if first.status is PlanStatus.PROVED else first.status
-    return replace(plan, status=status, solver=first.solver, reasons=first.reasons)
+    return replace(plan, status=status, solver=first.solver, reasons=explain_rounded(problem, plan, first))
 
 
 def relaxed(problem: PlanningProblem) -> PlanningProblem:

@@ -13,6 +13,9 @@ from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan,
 from twin_core.planning.peak import metered
 from twin_core.planning.solvers.table import SolverBench
 
+FLAT_EUR_PER_KWH = 1e-6
+"""Prices that differ by less are one price and its rounding errors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -67,7 +70,8 @@ class Intelligent:
     def _weighed(self, problem: PlanningProblem) -> PlanningProblem:
         weights = self._weights.under(urgency(problem)) if self._adaptive else self._weights
         site, price = metered(problem), problem.import_eur_per_kwh()
-        money = weights.energy / (float(np.ptp(price)) or 1.0)
+        spread = float(np.ptp(price))
+        money = weights.energy / (spread if spread > FLAT_EUR_PER_KWH else 1.0)
         edges_h = problem.horizon.edges_h
         late = weights.downtime * edges_h[1:] / edges_h[-1]
         wanted_kwh = sum(max(0.0, s.energy_kwh) for s in problem.sessions)

@@ -21,8 +21,8 @@ from twin_core.models.problem import (
 
 _Mask = npt.NDArray[np.bool_]
 
-_REACHED = 1e-6
-"""An energy that is reached but for the rounding of steps is reached."""
+_NARROWEST_KWH = 1e-9
+"""Energy over which a battery's highest power falls, at least: solvers divide by it."""
 
 _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
     ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
@@ -30,6 +30,7 @@ _SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Arra
     ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
     ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
     ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
+    ("idle_h", lambda s: 0.0 if s.idle_h is None else s.idle_h, np.isfinite, "finite"),
     (
         "shortfall_eur_per_kwh",
         lambda s: s.shortfall_eur_per_kwh,
@@ -86,15 +87,18 @@ def require_sound(problem: PlanningProblem) -> None:
                 f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
                 f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
             )
-        if session.taper is not None and not 0 <= session.taper.flat_kwh < session.taper.full_kwh < np.inf:
+        taper = session.taper
+        if taper is not None and not (
+            taper.flat_kwh >= 0 and _NARROWEST_KWH <= taper.full_kwh - taper.flat_kwh < np.inf
+        ):
             raise PlanningError(
-                f"session {session.session_id!r}: taper.flat_kwh {session.taper.flat_kwh} must be at least 0 and below "
-                f"taper.full_kwh {session.taper.full_kwh}"
+                f"session {session.session_id!r}: taper.flat_kwh {taper.flat_kwh} must be at least 0 and "
+                f"{_NARROWEST_KWH:g} below taper.full_kwh {taper.full_kwh}"
             )
     for cap in problem.caps:
         _require_cap(cap, len(problem.sessions), n_steps)
     if problem.site is not None:
-        _require_site(problem.site, horizon)
+        _require_site(problem.site, n_steps)
 
 
 def _require_horizon(horizon: Horizon) -> None:
@@ -121,8 +125,7 @@ def _require_cap(cap: Cap, n_sessions: int, n_steps: int) -> None:
         raise PlanningError(f"cap {cap.name!r}: battery_load is {cap.battery_load}, must be finite and >= 0")
 
 
-def _require_site(site: SiteFlows, horizon: Horizon) -> None:
-    n_steps = horizon.n_steps
+def _require_site(site: SiteFlows, n_steps: int) -> None:
     _require_array("site: base_kw", site.base_kw, n_steps, np.isfinite, "finite")
     _require_array("site: pv_kw", site.pv_kw, n_steps, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0")
     _require_array("site: export_eur_per_kwh", site.export_eur_per_kwh, n_steps, np.isfinite, "finite")
@@ -134,20 +137,12 @@ def _require_site(site: SiteFlows, horizon: Horizon) -> None:
             raise PlanningError(f"site: {field} is {value}, must be finite and >= 0")
     if site.battery is not None:
         _require_battery("site: battery", site.battery)
+        if not 0 <= site.battery.end_kwh <= site.battery.capacity_kwh:
+            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and capacity_kwh")
         if not 0 <= site.battery.charge_max_kw < np.inf:
             raise PlanningError(
                 f"site: battery: charge_max_kw is {site.battery.charge_max_kw}, must be finite and not negative"
             )
-        _require_end(site.battery, float(horizon.hours.sum()))
-
-
-def _require_end(battery: SiteBattery, hours: float) -> None:
-    """More than is stored now may be wanted at the end, where a plan's first steps took it out; if it can get in."""
-    most_kwh = min(battery.capacity_kwh, battery.stored_kwh + battery.charge_max_kw * battery.charge_efficiency * hours)
-    if not 0 <= battery.end_kwh <= most_kwh + _REACHED * max(1.0, most_kwh):
-        raise PlanningError(
-            f"site: battery: end_kwh is {battery.end_kwh}, must be between 0 and the {most_kwh} that can be in it then"
-        )
 
 
 def _require_battery(name: str, battery: SiteBattery | VehicleBattery) -> None:

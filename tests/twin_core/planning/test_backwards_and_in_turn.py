@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, limit, rich_problems
-from twin_core.models.problem import PlanningProblem, Taper
+from twin_core.models.problem import Array, PlanningProblem, Taper
 from twin_core.planning.check import violations
+from twin_core.planning.residual import after_first_step
 from twin_core.planning.table import planner
 
 
@@ -92,3 +93,26 @@ def test_a_turn_lost_to_a_full_feeder_is_not_counted() -> None:
     cars = [car("a", 40), car("b", 40), car("c", 40)]
     problem = depot(cars, site_kw=10, caps=[limit("feeder", [1, 0, 0], [0, 10, 10, 10])])
     assert planner("round_robin").plan(problem).power_kw[0, 1] == pytest.approx(10)
+
+
+def lived(name: str, problem: PlanningProblem) -> Array:
+    """Powers as charged by one who plans anew in every step, each time with a planner that remembers nothing."""
+    power_kw = np.zeros((len(problem.sessions), problem.horizon.n_steps))
+    left = problem
+    for step in range(problem.horizon.n_steps):
+        power_kw[:, step] = planner(name).plan(left).power_kw[:, 0]
+        left = after_first_step(left, power_kw[:, step])
+    return power_kw
+
+
+def test_planned_anew_in_every_step_everybody_still_gets_a_turn_unlike_first_come_first_served() -> None:
+    problem = depot([car("a", 40), car("b", 40), car("c", 40)], 10, [0.2] * 6)
+    np.testing.assert_array_equal(lived("round_robin", problem).argmax(axis=0), [0, 1, 2, 0, 1, 2])
+    np.testing.assert_array_equal(lived("fifs", problem).argmax(axis=0), [0] * 4 + [1] * 2)
+
+
+def test_who_never_charged_queues_from_its_arrival_and_who_did_from_then_on() -> None:
+    cars = [car("did, just now", 30, waited_h=9, idle_h=0.0), car("did", 30, waited_h=9, idle_h=0.5)]
+    newcomers = [car("new", 30), car("waits", 30, waited_h=1)]
+    plan = planner("round_robin").plan(depot([*cars, *newcomers], 10))
+    np.testing.assert_array_equal(plan.power_kw.argmax(axis=0), [3, 1, 2, 0])

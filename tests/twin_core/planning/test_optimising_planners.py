@@ -276,3 +276,9 @@ def test_all_of_them_share_what_is_scarce_below_a_feeder() -> None:
     problem = depot([car("a", 40), car("b", 40)], None, [0.2] * 4, caps=[limit("feeder", [1, 1], [10] * 4)])
     for name in LENSES:
         assert planner(name).plan(problem).unserved_kwh.sum() == pytest.approx(40, abs=1e-5)
+
+
+def test_rounding_errors_of_a_flat_price_are_no_price_differences() -> None:
+    prices = [0.2, float(np.nextafter(0.2, 1.0)), 0.2]
+    plan = planner("intelligent").plan(depot([car("a", 15, departure_h=2.5)], 12, prices))
+    assert plan.unserved_kwh.sum() == pytest.approx(0.0, abs=1e-6)

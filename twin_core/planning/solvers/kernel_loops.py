@@ -194,7 +194,7 @@ def _fill(net: Network, later_kwh: Array, step: int) -> float:
         later_kwh[i] -= net.upper_kwh[i, step]
     room_kwh = net.room_kwh[step]
     if wanted_kwh.sum() > room_kwh:
-        present, wanted_kwh = _by_freedom(present, wanted_kwh, freedom)
+        present, wanted_kwh = by_freedom(present, wanted_kwh, freedom)
     placed_kwh = 0.0
     for n, i in enumerate(present):
         kwh = min(wanted_kwh[n], room_kwh - placed_kwh)
@@ -207,7 +207,7 @@ def _fill(net: Network, later_kwh: Array, step: int) -> float:
 
 
 @compiled
-def _by_freedom(present: Indices, wanted_kwh: Array, freedom: Array) -> tuple[Indices, Array]:
+def by_freedom(present: Indices, wanted_kwh: Array, freedom: Array) -> tuple[Indices, Array]:
     """Sessions and what they want, the least free first, by buckets of equal width."""
     low = freedom.min()
     width = max(freedom.max() - low, NEGLIGIBLE_KWH) * (1.0 + 1e-9) / _BUCKETS

@@ -15,6 +15,12 @@ from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.optimum import served_first
 
+DEADLINE_S = 60.0
+"""A solver that takes longer than this has lost its way: the largest of these models takes a few seconds."""
+
+LEAST_KW = 1e-9
+"""Mean power below which a cell is left out: HiGHS may run forever on bounds that are hardly numbers any more."""
+
 _COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
 """Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be;
 Clarabel's tolerances are relative, and with costs so far above the powers it ends short of them."""
@@ -121,12 +127,12 @@ def _cells(problem: PlanningProblem, bounds: Bounds) -> _Cells:
             for s in problem.sessions
         ]
     )
-    can_take = bounds.upper_kw > 0
+    can_take = bounds.upper_kw > LEAST_KW
     if not can_take.any():
         # cvxpy has no variables without entries: cells that are all 0 do as well.
         can_take = np.ones_like(can_take)
     session, step = np.nonzero(can_take)
-    back_session, back_step = np.nonzero(back_kw > 0)
+    back_session, back_step = np.nonzero(back_kw > LEAST_KW)
     return _Cells(
         session=np.concatenate([session, back_session]),
         step=np.concatenate([step, back_step]),
@@ -178,7 +184,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
     asked = cp.Problem(cp.Minimize(_COST_SCALE[solver] * objective_eur), rows)
     try:
         # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
-        asked.solve(solver=solver, warm_start=False)  # type: ignore[no-untyped-call]
+        asked.solve(solver=solver, warm_start=False, time_limit=DEADLINE_S)  # type: ignore[no-untyped-call]
     except (cp.error.SolverError, ValueError) as error:
         raise PlanningError(f"the solver failed: {error}") from error
     if asked.status != cp.OPTIMAL:

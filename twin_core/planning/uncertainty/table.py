@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +13,11 @@ from twin_core.planning.planner import Planner
 from twin_core.planning.uncertainty.box_robust import BoxRobust
 from twin_core.planning.uncertainty.budget_robust import BudgetRobust
 from twin_core.planning.uncertainty.chance_caps import ChanceCaps
+from twin_core.planning.uncertainty.departure_risk import DepartureRisk
 from twin_core.planning.uncertainty.ellipsoid_robust import EllipsoidRobust
 from twin_core.planning.uncertainty.expected_price import ExpectedPrice
 from twin_core.planning.uncertainty.mean_cvar import MeanCvar
+from twin_core.planning.uncertainty.told import Told
 from twin_core.planning.uncertainty.two_stage import Future, TwoStage
 
 BOX_DEVIATIONS = 1.645
@@ -33,13 +35,16 @@ class Outlook:
         prices_eur_per_kwh: shape (n_scenarios, n_steps), equally likely.
         hour_covariance: shape (24, 24), of prices by hour of the day, in (€/kWh)².
         base_load_sigma: standard deviation of the base load behind a cap, by its name, in the unit of its limit.
-        futures: ways in which departures and arrivals may come.
+        left_h: for each session its equally likely hours from now until it ends, or what makes them for a problem; see
+            `forecasting.departures.hours_left`.
+        futures: ways in which departures and arrivals may come together; or what makes them for a problem.
     """
 
     prices_eur_per_kwh: Array | None = None
     hour_covariance: Array | None = None
     base_load_sigma: Mapping[str, Array | float] = field(default_factory=dict)
-    futures: tuple[Future, ...] = ()
+    left_h: Told[Sequence[Array]] | None = None
+    futures: Told[Sequence[Future]] = ()
 
     def prices(self) -> Array:
         """Price scenarios, shape (n_scenarios, n_steps).
@@ -74,6 +79,12 @@ def _chance_caps(outlook: Outlook) -> Planner:
     return ChanceCaps(outlook.base_load_sigma)
 
 
+def _departure_risk(outlook: Outlook) -> Planner:
+    if outlook.left_h is None:
+        raise ConfigurationError("this variant needs scenarios of departures: give left_h")
+    return DepartureRisk(outlook.left_h)
+
+
 def _two_stage(outlook: Outlook) -> Planner:
     if not outlook.futures:
         raise ConfigurationError("this variant needs scenarios of departures and arrivals: give futures")
@@ -87,6 +98,7 @@ VARIANTS: dict[str, Callable[[Outlook], Planner]] = {
     "ellipsoid_robust": _ellipsoid_robust,
     "mean_cvar": lambda outlook: MeanCvar(outlook.prices()),
     "chance_caps": _chance_caps,
+    "departure_risk": _departure_risk,
     "two_stage": _two_stage,
 }
 

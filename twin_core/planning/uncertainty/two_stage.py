@@ -14,11 +14,12 @@ from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.assessment import assess
 from twin_core.planning.bounds import bounds_of
-from twin_core.planning.optimum import TIE_BREAK_EUR_PER_KWH, earlier_first, optimal_plan, served_first
+from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import is_empty, noted, nothing
 from twin_core.planning.uncertainty.model import ChargingModel, solved, within
+from twin_core.planning.uncertainty.told import Told, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,18 @@ class TwoStage:
     departures as announced, and is to be planned anew by then.
 
     Args:
-        futures: at least one.
+        futures: at least one, or what makes them for a problem. Let them cover what is possible evenly, as
+            `forecasting.departures.spread_departures` does: a few independent draws miss who leaves early.
         first_h: the powers of this many hours are common, at least those of the first step.
         solver: the name of the one for the plan it compares itself with; None takes the first that covers the problem.
     """
 
     name = "two_stage"
 
-    def __init__(self, futures: Sequence[Future], first_h: float = 2.0, solver: str | None = None) -> None:
-        if not futures:
+    def __init__(self, futures: Told[Sequence[Future]], first_h: float = 2.0, solver: str | None = None) -> None:
+        if not callable(futures) and not futures:
             raise PlanningError("futures: at least one is needed")
-        self._futures, self._first_h = tuple(futures), first_h
+        self._futures, self._first_h = futures, first_h
         self._bench = SolverBench(solver)
 
     def plan(self, problem: PlanningProblem) -> Plan:
@@ -65,13 +67,12 @@ class TwoStage:
         if is_empty(problem):
             return nothing(self.name, problem)
         announced = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
-        tree = _Tree(problem, self._futures, _first_steps(problem, self._first_h))
+        futures = tuple(told(self._futures, problem))
+        tree = _Tree(problem, futures, _first_steps(problem, self._first_h))
         believed_eur = tree.expected_eur(announced.power_kw)
         expected_eur, first_kw = tree.best()
         plan = assess(problem, _completed(problem, first_kw), self.name, PlanStatus.FEASIBLE, solver="cvxpy highs")
-        return noted(
-            replace(plan, objective_eur=expected_eur), _comparison(expected_eur, believed_eur, len(self._futures))
-        )
+        return noted(replace(plan, objective_eur=expected_eur), _comparison(expected_eur, believed_eur, len(futures)))
 
 
 def expected_objective_eur(
@@ -113,6 +114,8 @@ class _Tree:
     """One set of first powers and a charging model for each future that agrees with it."""
 
     def __init__(self, problem: PlanningProblem, futures: tuple[Future, ...], n_first: int) -> None:
+        if not futures:
+            raise PlanningError("futures: at least one is needed")
         if any(s.discharge_max_kw > 0 for s in problem.sessions):
             raise PlanningError(f"{TwoStage.name} does not know vehicles that give back")
         self._n_first = n_first
@@ -120,28 +123,33 @@ class _Tree:
         self._hours = problem.horizon.hours[:n_first]
         self._first_kw = cp.Variable((len(problem.sessions), n_first), nonneg=True)
         self._rows: list[Any] = [
-            self._first_kw <= self._bounds.upper_kw[:, :n_first],
             self._first_kw @ self._hours <= self._bounds.wanted_kwh,
         ]
         if self._bounds.load.size:
             self._rows.append(self._bounds.load @ self._first_kw <= self._bounds.limit[:, :n_first])
-        # Power that no future takes would cost nothing and say nothing.
-        self._cost_eur: Any = TIE_BREAK_EUR_PER_KWH * cp.sum(self._first_kw @ self._hours)
+        self._cost_eur: Any = 0.0
+        taken = np.zeros(self._first_kw.shape, dtype=bool)
         for known in _equally_served(problem, [problem_in(problem, future) for future in futures]):
-            self._add(problem, known, 1.0 / len(futures))
+            taken |= self._add(problem, known, 1.0 / len(futures))
+        # Power that no future takes would cost nothing and say nothing.
+        self._rows.append(self._first_kw <= self._bounds.upper_kw[:, :n_first] * taken)
 
-    def _add(self, problem: PlanningProblem, known: PlanningProblem, weight: float) -> None:
+    def _add(self, problem: PlanningProblem, known: PlanningProblem, weight: float) -> Array:
+        """Take one future in; answer who takes any of the common power in it, shape (n_sessions, n_first)."""
         model = ChargingModel(earlier_first(known))
         session, step = model.cells.session, model.cells.step
         first = np.flatnonzero((session < len(problem.sessions)) & (step < self._n_first))
+        taken = np.zeros((len(problem.sessions), self._n_first), dtype=bool)
         if first.size:
             session, step = session[first], step[first]
+            taken[session, step] = True
             meant = problem.availability()[session, step]
             part = np.divide(known.availability()[session, step], meant, out=np.zeros_like(meant), where=meant > 0)
             self._rows.append(model.flow_kw[first] == cp.multiply(np.minimum(part, 1.0), self._first_kw[session, step]))
         self._rows += model.rows
         price = model.problem.import_eur_per_kwh()
         self._cost_eur += weight * (price @ model.energy_kwh + model.beside_eur)
+        return taken
 
     def best(self) -> tuple[float, Array]:
         """Lowest expected objective in €, and the first powers that lead to it, shape (n_sessions, n_first)."""

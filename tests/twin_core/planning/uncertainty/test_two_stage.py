@@ -84,6 +84,19 @@ def test_the_cars_that_are_here_charge_before_the_crowd_comes() -> None:
     assert TwoStage([stays_away]).plan(problem).power_kw[0, :2].sum() == pytest.approx(0.0, abs=1e-6)
 
 
+def test_where_waiting_saves_nothing_nobody_waits() -> None:
+    problem = depot([car("a", 10, departure_h=4.0)], prices=(0.2,) * 4)
+    stays, leaves = Future(np.array([4.0])), Future(np.array([3.0]))
+    plan = TwoStage([stays, leaves], first_h=1.0).plan(problem)
+    np.testing.assert_allclose(plan.power_kw, [[10, 0, 0, 0]], atol=1e-6)
+
+
+def test_power_that_no_future_takes_is_not_planned() -> None:
+    problem = depot([car("a", 10, departure_h=4.0)], prices=(0.2,) * 4)
+    plan = TwoStage([Future(np.array([-1.0]))], first_h=2.0).plan(problem)
+    assert not plan.power_kw[:, :2].any()
+
+
 def test_when_all_comes_as_announced_it_is_the_plan_as_announced_and_says_so() -> None:
     problem = evening(np.full(N_CARS, 18.0))
     plan = TwoStage([Future(np.full(N_CARS, 8.0))] * 3).plan(problem)

@@ -22,6 +22,7 @@ def outlook(problem: PlanningProblem) -> Outlook:
         prices_eur_per_kwh=0.2 + 0.1 * rng.standard_normal((6, n_steps)),
         hour_covariance=root @ root.T,
         base_load_sigma={cap.name: 2.0 for cap in problem.caps},
+        left_h=[np.array([1.5, 4.0])] * n_sessions,
         futures=(Future(np.full(n_sessions, 1.5)), Future(np.full(n_sessions, 4.0))),
     )
 
