@@ -173,6 +173,7 @@ def test_a_study_writes_a_row_for_every_day_case_and_planner_and_a_verdict_on_ev
     page = (tmp_path / "out/report.md").read_text()
     assert "25.0% of 8 sessions without an announcement" in page
     assert all(name in page for name in LEFT_OUT)
+    assert "under the summer tariff (2 days)" in page
 
 
 def test_other_processes_find_the_same(tmp_path: Path) -> None:
