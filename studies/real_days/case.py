@@ -112,13 +112,12 @@ def learned(past: Sequence[Day], *, announced: bool) -> Foresight:
     if not past:
         return Foresight(announced)
     days = [[_past(stay) for stay in day.stays] for day in past]
-    claimed = (_past(stay) for day in past for stay in day.stays if stay.claimed)
-    stays = StayForecast(claimed) if announced else None
+    stays = StayForecast(stay for day in days for stay in day) if announced else None
     return Foresight(announced, stays, ArrivalForecast(days))
 
 
 def _past(stay: Stay) -> PastStay:
-    announced_h = (stay.announced - stay.arrival) * STEP_H
+    announced_h = (stay.announced - stay.arrival) * STEP_H if stay.claimed else np.inf
     return PastStay(stay.arrival * STEP_H, stay.steps * STEP_H, stay.energy_kwh, announced_h)
 
 

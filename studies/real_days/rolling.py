@@ -171,7 +171,8 @@ def _present(
 @lru_cache(maxsize=1024)
 def _outlook(forecast: StayForecast, stay: Stay) -> StayOutlook:
     """What the forecast says of a stay when it begins, from what is known then."""
-    return forecast.outlook((stay.announced - stay.arrival) * STEP_H, stay.arrival * STEP_H, stay.energy_kwh)
+    announced_h = (stay.announced - stay.arrival) * STEP_H if stay.claimed else np.inf
+    return forecast.outlook(announced_h, stay.arrival * STEP_H, stay.energy_kwh)
 
 
 def _expected(forecast: ArrivalForecast, step: int) -> list[SessionNeed]:
