@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 
 from tests.twin_core.planning.problems import car, depot, limit, rich_problems, session_problems
 from twin_core.models.plan import PlanStatus
-from twin_core.models.problem import PlanningProblem, Taper, VehicleBattery
+from twin_core.models.problem import Cap, PlanningProblem, SiteBattery, SiteFlows, Taper, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.cohort import Cohort
 from twin_core.planning.table import planner
@@ -52,6 +52,18 @@ def test_no_cohort_breaks_a_limit_or_beats_the_optimum(problem: PlanningProblem)
     assert plan.objective_eur >= best.objective_eur - slack
     if plan.bound_eur is not None:
         assert plan.bound_eur <= best.objective_eur + slack
+
+
+def test_what_a_car_is_topped_up_with_leaves_the_battery_its_room() -> None:
+    """One cohort of two cars that are never there together, so that one is left short and topped up."""
+    cars = [car("first", 5, departure_h=1), car("second", 10, arrival_h=1, departure_h=2)]
+    below = Cap("site", np.ones(2), np.full(3, 10.0), battery_load=1.0)
+    site = SiteFlows(np.array([0, 0, 20.0]), np.zeros(3), np.zeros(3), battery=SiteBattery(20, 0, 2, 20))
+    problem = replace(depot(cars, None, [0.1, 0.2, 0.9], caps=[below]), site=site)
+    plan = Cohort(100.0, 100.0).plan(problem)
+    assert plan.battery_kw is not None
+    np.testing.assert_allclose(plan.battery_kw[:2], 2, atol=1e-6)
+    np.testing.assert_allclose(plan.power_kw, [[5, 0, 0], [0, 8, 0]], atol=1e-6)
 
 
 @pytest.mark.parametrize("n", [60, 300])
