@@ -36,7 +36,7 @@ MORNING_MIN = 165
 RUSH_MIN = 60
 """Until then every car of the morning has come and wants more than there is."""
 HEEDLESS_MIN = 90
-"""Of a run in which plans know no limits."""
+"""Of a run in which plans or the envelope know too little."""
 KILLS = (Kill(600.0, 5.0), Kill(1000.0, 15.0), Kill(1500.0, 5.0), Kill(2000.0, 60.0), Kill(2600.0, 10.0))
 
 
@@ -127,43 +127,47 @@ def test_the_same_seed_gives_the_same_trace_and_another_seed_another(tmp_path: P
     assert other.trace != first.trace
 
 
-def keep_no_limits(patch: pytest.MonkeyPatch) -> None:
-    """Plans that know no limit: what they keep by themselves would hide what the envelope lets through."""
+def plan_for_the_grid_alone(patch: pytest.MonkeyPatch) -> None:
+    """Plans that know no feeder and no charger: what they keep by themselves would hide what the envelope lets through.
 
-    def without_limits(*asked: Any) -> PlanningProblem:
-        return replace(planning_problem(*asked), caps=())
+    They keep the grid, with the reserve for what moves there beside the chargers: no envelope can undo a rise of the
+    base load before it is measured.
+    """
 
-    patch.setattr("twin_core.cycle.planning_problem", without_limits)
+    def grid_alone(*asked: Any) -> PlanningProblem:
+        problem = planning_problem(*asked)
+        return replace(problem, caps=tuple(cap for cap in problem.caps if cap.name.startswith("grid ")))
+
+    patch.setattr("twin_core.cycle.planning_problem", grid_alone)
 
 
-def test_where_plans_know_no_limit_the_envelope_alone_keeps_them_all(
+def test_where_plans_know_no_feeder_the_envelope_keeps_it_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the oracle sees with a rule broken is then the doing of that rule, and not of the plans."""
-    keep_no_limits(monkeypatch)
+    plan_for_the_grid_alone(monkeypatch)
     day = a_day(tmp_path, weather=STORM, minutes=HEEDLESS_MIN)
     assert day.watch.violations == 0
     assert day.watch.min_margin_kw < 1.0
 
 
-@pytest.mark.parametrize(("rule", "node"), [("increases do not wait", None), ("feeders ignored", "feeder")])
-def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it_where_it_breaks(
-    tmp_path: Path, rule: str, node: str | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rule", ["increases do not wait", "feeders ignored"])
+def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it_where_plans_know_nothing(
+    tmp_path: Path, rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_no_limits(monkeypatch)
+    plan_for_the_grid_alone(monkeypatch)
     with MUTANTS[rule]():
         day = a_day(tmp_path, weather=STORM, minutes=HEEDLESS_MIN, stop_at_breach=True)
-    assert day.watch.violations > 0
-    assert day.watch.min_margin_kw < 0
     assert day.watch.worst is not None
-    assert node in (None, day.watch.worst.node)
+    assert day.watch.worst.node == "feeder"
 
 
-def test_with_feeders_ignored_by_the_envelope_plans_that_know_them_keep_them_nearly_always(tmp_path: Path) -> None:
-    """Two lines of defence: plans are the first, and only the second holds while lines are bad."""
+def test_with_feeders_ignored_by_the_envelope_plans_keep_them_on_quiet_lines(tmp_path: Path) -> None:
+    """Two lines of defence, of which plans are the first."""
     with MUTANTS["feeders ignored"]():
         day = a_day(tmp_path, minutes=HEEDLESS_MIN)
     assert day.watch.violations == 0
+    assert day.watch.min_margin_kw < 1.0
 
 
 def transactions_of(day: DayResult, connector_id: ConnectorId) -> list[Any]:

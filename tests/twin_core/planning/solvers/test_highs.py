@@ -355,3 +355,13 @@ def test_somebody_elses_threads_in_the_same_process_do_not_stop_it() -> None:
         assert Highs().solve(depot([car("a", 15)], site_kw=12)).proved
     finally:
         highspy.Highs.resetGlobalScheduler(True)
+
+
+@pytest.mark.parametrize("made", [Highs, Oracle])
+def test_a_battery_near_full_takes_less_from_step_to_step(made: type[Solver]) -> None:
+    """10 kW until 5 kWh are in, then a line down to 0 at 15: 10 in the first hour leave 5 kW, those leave none."""
+    tapering = car("a", 30.0, taper=Taper(5.0, 15.0))
+    found = made().solve(depot([tapering], None, [0.1, 0.2, 0.3, 0.4]))
+    np.testing.assert_allclose(found.power_kw, [[10, 5, 0, 0]], atol=1e-6)
+    half_hours = made().solve(depot([tapering], None, [0.1, 0.2, 0.3], 0.5))
+    np.testing.assert_allclose(half_hours.power_kw, [[10, 10, 5]], atol=1e-6)
