@@ -82,6 +82,10 @@ class Day:
         told = tuple(stay if stay.claimed else replace(stay, announced=stay.arrival + typical) for stay in self.stays)
         return replace(self, stays=told)
 
+    def with_all_claimed(self) -> Day:
+        """The day with what the record gives as announced taken at its word, of those who announced nothing too."""
+        return replace(self, stays=tuple(replace(stay, claimed=True) for stay in self.stays))
+
 
 def day_of(site: str, when: date, recorded: Iterable[RecordedSession]) -> Day:
     """A day from its recorded sessions.
@@ -134,12 +138,17 @@ _SUMMER: Final[_TariffDay] = ((0, 0.05623), (8, 0.0925), (12, 0.26668), (18, 0.0
 _WINTER: Final[_TariffDay] = ((0, 0.06087), (8, 0.07492), (12, 0.0869), (18, 0.07492), (23, 0.06087))
 
 
+def in_summer(when: date) -> bool:
+    """Whether the summer tariff holds, whose prices spread five to one over the day; in winter they hardly do."""
+    return 6 <= when.month <= 9
+
+
 def step_prices(when: date) -> Array:
     """Price of each step in $/kWh, shape (STEPS,): Southern California Edison's TOU-EV-4 of March 2019.
 
     The sites' own tariff in those years; at weekends the lowest price holds all day. Its demand charge is left out.
     """
-    rates = _SUMMER if 6 <= when.month <= 9 else _WINTER
+    rates = _SUMMER if in_summer(when) else _WINTER
     hours = np.arange(STEPS) * STEP_H
     if when.weekday() >= 5:
         return np.full(STEPS, rates[0][1])

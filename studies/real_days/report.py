@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from studies.real_days.case import DEPARTURES, SHARES
 from studies.real_days.contenders import DEFAULT, HINDSIGHT
+from studies.real_days.day import in_summer
 from studies.real_days.results import CaseKey, Results, Spread
 from studies.real_days.verdicts import Verdict
+
+_FEW_DAYS = 10
 
 _COLUMNS = (
     ("energy met", "energy_met", "%"),
@@ -33,7 +38,7 @@ def page(results: Results, found: list[Verdict], summary: Mapping[str, Any]) -> 
     """
     lines = ["# Real days", "", *_what(summary), "", "## What was aimed at", "", *_verdicts(found)]
     for case in results.cases:
-        lines += ["", f"## {_title(case)}", "", *_table(results, case)]
+        lines += ["", f"## {_title(case)}", "", *_table(results, case), "", *_seasons(results, case)]
     lines += ["", "## How to read it", "", *(f"- {line}" for line in _reading(summary))]
     return "\n".join(lines) + "\n"
 
@@ -56,7 +61,9 @@ def _verdicts(found: list[Verdict]) -> Iterator[str]:
     if not found:
         yield f"None: {DEFAULT} took no part."
         return
-    yield f"About `{DEFAULT}`, mean over days with its 95 % interval. *Possible* is what hindsight reaches."
+    few = min(verdict.found.days for verdict in found) < _FEW_DAYS
+    doubt = f" Fewer than {_FEW_DAYS} days: the intervals say little." if few else ""
+    yield f"About `{DEFAULT}`, mean over days with its 95 % interval. *Possible* is what hindsight reaches.{doubt}"
     yield ""
     yield "| case | aim | found | possible | verdict |"
     yield "|---|---|---|---|---|"
@@ -88,6 +95,20 @@ def _table(results: Results, case: CaseKey) -> Iterator[str]:
         beside = results.difference(case, planner, HINDSIGHT, "demands_met")
         cells.append(f"{100 * beside.mean:+.1f} ({100 * beside.low:+.1f} to {100 * beside.high:+.1f})")
         yield f"| {planner} | " + " | ".join(cells) + " |"
+
+
+def _seasons(results: Results, case: CaseKey) -> Iterator[str]:
+    """How much of what could be saved the default planner did, by tariff: where prices are flat there is little."""
+    for planner in (DEFAULT, HINDSIGHT):
+        if planner in results.planners(case):
+            summer = np.array([in_summer(day) for day in results.days(case, planner)])
+            saved = results.values(case, planner, "saving")
+            parts = [
+                f"{saved[which].mean():.2%} under the {season} tariff ({which.sum()} days)"
+                for season, which in (("summer", summer), ("winter", ~summer))
+                if which.any()
+            ]
+            yield f"`{planner}` saves {' and '.join(parts)} at equal energy."
 
 
 def _cell(value: float, unit: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 
 import numpy as np
 
@@ -70,6 +71,10 @@ class Results:
         """One number a site and day, shape (n_days,), of every planner in the same order."""
         rows = self._by_case[case][planner]
         return np.array([float(rows[key][metric]) for key in sorted(rows)])
+
+    def days(self, case: CaseKey, planner: str) -> list[date]:
+        """The day of each of `values`."""
+        return [date.fromisoformat(day) for _, day in sorted(self._by_case[case][planner])]
 
     def spread(self, case: CaseKey, planner: str, metric: str) -> Spread:
         """A number over days."""

@@ -39,7 +39,7 @@ def plugged_in(
     firm: bool = False,
     **vehicle: object,
 ) -> Snapshot:
-    state = plugged_in_state(tree, *names, energy_kwh=energy_kwh, stay_h=stay_h, soc=soc, **vehicle)
+    state = plugged_in_state(tree, *names, energy_kwh=energy_kwh, stay_h=stay_h, soc=soc, firm=firm, **vehicle)
     return take_snapshot(state, instant(), EstimationSettings())
 
 
@@ -49,6 +49,7 @@ def plugged_in_state(
     energy_kwh: float = 22.0,
     stay_h: float = 2.0,
     soc: float | None = None,
+    firm: bool = False,
     **vehicle: object,
 ) -> TwinState:
     tags = [IdTag(f"EV-{name}") for name in names]

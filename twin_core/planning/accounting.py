@@ -49,7 +49,7 @@ def charged_kwh(problem: PlanningProblem, power_kw: Array) -> Array:
 def grid_exchange_kw(problem: PlanningProblem, site: SiteFlows, power_kw: Array, battery_kw: Array | None) -> Array:
     """Exchange at the site's meter with the cheapest use of the sun, import positive, shape (n_steps,)."""
     most_kw = site.base_kw + power_kw.sum(axis=0) + (0.0 if battery_kw is None else battery_kw)
-    least_kw = most_kw - site.pv_kw
+    least_kw = site.least_exchange_kw(most_kw)
     choices = np.stack([least_kw, np.clip(0.0, least_kw, most_kw), most_kw])
     cost = problem.import_eur_per_kwh() * np.maximum(choices, 0.0) - site.export_eur_per_kwh * np.maximum(-choices, 0.0)
     exchange: Array = np.take_along_axis(choices, cost.argmin(axis=0)[None], axis=0)[0]

@@ -129,6 +129,8 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
     _require_array("site: base_kw", site.base_kw, n_steps, np.isfinite, "finite")
     _require_array("site: pv_kw", site.pv_kw, n_steps, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0")
     _require_array("site: export_eur_per_kwh", site.export_eur_per_kwh, n_steps, np.isfinite, "finite")
+    if site.export_limit_kw is not None:
+        _require_array("site: export_limit_kw", site.export_limit_kw, n_steps, lambda x: x >= 0, "a number >= 0")
     for field, value in (
         ("demand_charge_eur_per_kw", site.demand_charge_eur_per_kw),
         ("peak_so_far_kw", site.peak_so_far_kw),

@@ -21,6 +21,11 @@ def test_everybody_charges_just_before_leaving() -> None:
     np.testing.assert_allclose(planner("as_late_as_possible").plan(problem).power_kw, [[0, 0, 5, 10], [0, 10, 0, 0]])
 
 
+def test_who_did_not_say_when_it_leaves_charges_at_the_end_of_the_horizon() -> None:
+    problem = depot([car("a", 15, departure_h=float("inf"))])
+    np.testing.assert_allclose(planner("as_late_as_possible").plan(problem).power_kw, [[0, 0, 5, 10]])
+
+
 def test_what_is_too_much_at_the_end_is_moved_forward_and_not_lost() -> None:
     problem = depot([car("a", 10), car("b", 10), car("c", 10)], site_kw=10)
     plan = planner("as_late_as_possible").plan(problem)
@@ -32,6 +37,14 @@ def test_who_came_last_keeps_the_late_steps() -> None:
     problem = depot([car("here", 10), car("coming", 20, arrival_h=2)], site_kw=10)
     plan = planner("as_late_as_possible").plan(problem)
     np.testing.assert_allclose(plan.power_kw, [[0, 10, 0, 0], [0, 0, 10, 10]])
+
+
+@pytest.mark.parametrize("came_h", [0.0, -2.0])
+def test_among_those_who_are_here_who_has_the_least_slack_keeps_the_late_steps(came_h: float) -> None:
+    problem = depot([car("little", 10), car("much", 20, arrival_h=came_h)], site_kw=10)
+    plan = planner("as_late_as_possible").plan(problem)
+    assert plan.power_kw[1, 3] == pytest.approx(10)
+    np.testing.assert_allclose(plan.unserved_kwh, 0)
 
 
 def test_unequal_steps_and_limits_are_mirrored_with_the_stays() -> None:
@@ -76,6 +89,12 @@ def test_a_car_that_tapers_takes_of_the_late_steps_what_it_can() -> None:
     plan = planner("as_late_as_possible").plan(problem)
     assert plan.power_kw[1, 3] == pytest.approx(10)
     assert violations(problem, plan.power_kw) == []
+
+
+def test_a_battery_that_fills_slowly_loses_by_starting_late() -> None:
+    plan = planner("as_late_as_possible").plan(depot([car("a", 15, taper=Taper(0.0, 15.0))]))
+    np.testing.assert_allclose(plan.power_kw, [[0, 0, 5, 20 / 3]])
+    np.testing.assert_allclose(plan.unserved_kwh, [10 / 3])
 
 
 def test_two_that_cannot_both_charge_take_turns() -> None:
