@@ -23,7 +23,7 @@ from twin_core.planning.table import factory
 logger = logging.getLogger(__name__)
 
 START_DEADLINE_S = 180.0
-"""Wall time for importing the solver and first plans; seconds, but a minute where all is compiled for the first time."""
+"""Wall time for importing the solver and first plans; seconds, but a minute where it is all compiled first."""
 
 LONGEST_PAUSE_S = 30.0
 """Wall time between two attempts to start a planner that keeps failing to start."""

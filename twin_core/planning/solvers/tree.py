@@ -16,9 +16,8 @@ from twin_core.planning.solvers.solver import Duals, Solution
 from twin_core.planning.solvers.tree_loops import Shape, flow, place_cheapest
 from twin_core.planning.solvers.tree_prices import worth_of_room
 
-
 _ROUNDING = 1e-12
-"""Loads that differ by less than this part are equal: a kW on three phases of 0.23 kW/A each, and one on one of them."""
+"""Loads that differ by less than this part are equal, as those of a kW on three phases and on one are."""
 
 
 @dataclass(frozen=True, slots=True)
