@@ -87,7 +87,7 @@ def _send(answers: BinaryIO, message: FromChild) -> None:
 
 def _small_problems() -> Iterator[PlanningProblem]:
     """A plain site, a tree and what is neither: enough to have everything imported and compiled once."""
-    names = [ChargerId(f"warm-up {number}") for number in range(3)]
+    names = [ChargerId(name) for name in ("warm-up", "another", "a third")]
     cars = tuple(
         SessionNeed(SessionId(name), ConnectorId(name, 1), 1.0, 0.0, 2.0, max_kw=2.0, min_kw=1.0, kw_per_a=0.23)
         for name in names
