@@ -26,6 +26,7 @@ from twin_core.models.problem import (
 )
 from twin_core.planning.accounting import bill
 from twin_core.planning.check import violations
+from twin_core.planning.optimum import earlier_first, served_first
 from twin_core.planning.solvers.highs import Apart, Highs, write
 from twin_core.planning.solvers.oracle import Oracle
 from twin_core.planning.solvers.solver import Solution
@@ -328,3 +329,15 @@ def test_somebody_elses_threads_in_the_same_process_do_not_stop_it() -> None:
         assert Highs().solve(depot([car("a", 15)], site_kw=12)).proved
     finally:
         highspy.Highs.resetGlobalScheduler(True)
+
+
+def test_a_start_from_which_the_simplex_loses_its_way_is_no_end_of_it() -> None:
+    # HiGHS 1.15 answers "Unknown" to this one from the start that is given to it.
+    battery = VehicleBattery(capacity_kwh=20, stored_kwh=0, discharge_max_kw=2)
+    cars = [
+        car("a", 0, departure_h=np.inf, max_kw=11.04, battery=battery),
+        car("b", 6, arrival_h=-5, departure_h=3, max_kw=7.36),
+    ]
+    cap = Cap("grid", np.ones(2), np.array([59.0, 9.0, 59.0, 59.0]), np.array([0.0, -9.0, 0.0, 0.0]))
+    problem = earlier_first(served_first(depot(cars, None, [0.3] * 4, caps=[cap])))
+    assert Highs().solve(problem).power_kw.sum() == pytest.approx(6.0)
