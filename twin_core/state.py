@@ -267,7 +267,9 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     connector = _connector(state, event.connector_id)
     reading, before = event.reading, connector.reading_at
     if reading.current_a is not None:
-        connector.trace.add(event.at.monotonic_s, reading.current_a)
+        claimed = event.reported_at
+        way_s = None if claimed is None else (event.at.utc - claimed).total_seconds()
+        connector.trace.add(event.at.monotonic_s, reading.current_a, way_s)
     previous, connector.reading, connector.reading_at = connector.reading, reading, event.at
     session = connector.session
     if session is None:

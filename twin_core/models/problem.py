@@ -136,6 +136,8 @@ class SessionNeed:
         now_kw: what it draws now; where ramps and minimum runs start from.
         ramp_kw_per_h: fastest rise of its power from step to step; it may fall at once.
         run_h: hours from now during which it is not switched off again if the limits allow (minimum run time).
+        likely_departure_h: hours from now until it most likely leaves, where `departure_h` is only how long it is
+            counted on to stay; None where that is certain.
     """
 
     session_id: SessionId
@@ -157,6 +159,7 @@ class SessionNeed:
     battery: VehicleBattery | None = None
     single_phase: SinglePhase | None = None
     idle_h: float | None = None
+    likely_departure_h: float | None = None
 
     @property
     def discharge_max_kw(self) -> float:

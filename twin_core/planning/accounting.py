@@ -79,7 +79,7 @@ def bill(
         demand_eur = site.demand_charge_eur_per_kw * above_kw
     cost_eur = float(problem.price_eur_per_kwh @ import_kwh) - export_eur + demand_eur
     carbon_kg = 0.0 if problem.carbon_kg_per_kwh is None else float(problem.carbon_kg_per_kwh @ import_kwh)
-    wanted_kwh = np.array([max(0.0, s.energy_kwh) for s in problem.sessions], dtype=float)
+    wanted_kwh = np.maximum(np.array([s.energy_kwh for s in problem.sessions], dtype=float), 0.0)
     unserved_kwh = np.maximum(wanted_kwh - charged_kwh(problem, power_kw).sum(axis=1), 0.0)
     shortfall_eur = float(np.array([s.shortfall_eur_per_kwh for s in problem.sessions]) @ unserved_kwh)
     wear_eur = _wear_eur(problem, power_kw, battery_kw)
@@ -90,7 +90,7 @@ def bill(
 def _wear_eur(problem: PlanningProblem, power_kw: Array, battery_kw: Array | None) -> float:
     hours = problem.horizon.hours
     price = np.array([0.0 if s.battery is None else s.battery.wear_eur_per_kwh for s in problem.sessions])
-    wear_eur = float(price @ (np.maximum(-power_kw, 0.0) @ hours))
+    wear_eur = float(price @ (np.maximum(-power_kw, 0.0) @ hours)) if price.any() else 0.0
     if battery_kw is not None and problem.site is not None and problem.site.battery is not None:
         wear_eur += problem.site.battery.wear_eur_per_kwh * float(np.maximum(-battery_kw, 0.0) @ hours)
     return wear_eur
