@@ -16,7 +16,6 @@ from twin_core.planning.solvers.solver import Duals, Solution
 from twin_core.planning.solvers.tree_loops import Shape, flow, place_cheapest
 from twin_core.planning.solvers.tree_prices import worth_of_room
 
-
 _ROUNDING = 1e-12
 """Loads that differ by less than this part are equal: a kW on three phases of 0.23 kW/A each, and one on one of them."""
 
