@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -22,14 +22,16 @@ from connectors.store.database import Store
 from connectors.store.history import HistorySink
 from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
+from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.directory import SiteDirectory
+from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
 from gateway.meters import meter_bindings
 from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
 from gateway.site_faults import site_faults
-from gateway.site_file import SiteFile, fleet, site_tree, tariff
+from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
 from panel.feed import PanelFeed
 from panel.guard import LOOPBACK_HOSTS
@@ -40,8 +42,9 @@ from panel.view import view
 from twin_core.cycle import CycleReport, Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.estimation import EstimationSettings
-from twin_core.models.events import TariffChanged
+from twin_core.models.events import PeakMeasured, TariffChanged, TermsChanged
 from twin_core.models.ids import ChargerId
+from twin_core.models.site import SiteTree
 from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
 from twin_core.problem import PlanningSettings
 from twin_core.runtime import Runtime, RuntimeSettings
@@ -126,6 +129,8 @@ class Depot:
             )
             self.directory.adopted = self._adopted
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
+            await self._learn()
+            await self._look_up_peak()
             self.central = await stack.enter_async_context(self._new_central_system())
             self.mqtt = self._new_mqtt_link()
             self.panel = await self._open_panel(stack)
@@ -140,6 +145,8 @@ class Depot:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
             tasks.create_task(self._keep_house(), name="housekeeping")
+            if self.site.tariff.demand_charge_eur_per_kw:
+                tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
                 tasks.create_task(self.lag.run(), name="loop lag")
                 if self.mqtt is not None:
@@ -150,7 +157,7 @@ class Depot:
 
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc
-        return Twin(self.tree, since=now, tariff=tariff(self.site, now), fleet=fleet(self.site), settings=self.settings)
+        return new_twin(self.site, self.tree, now, self.settings)
 
     async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
         history = HistorySink(data / "history.db", threaded=not self.options.virtual)
@@ -251,17 +258,47 @@ class Depot:
         self._views.viewers.append(viewer)
 
     async def _keep_house(self) -> None:
-        """Once an hour: remove what is older than is kept, and lay out prices before they run out."""
+        """Once an hour: learn of the past, remove what is older than is kept, lay out prices before they run out."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             now = self._clock.now()
             if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
                 self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))
+                self.runtime.put(TermsChanged(at=now, terms=site_terms(self.site, now.utc)))
             try:
+                await self._learn()
                 await self.store.retain()
                 await self.history.retain()
             except StorageError as error:
-                logger.error("old records could not be removed", extra={"detail": str(error)})
+                logger.error("housekeeping failed", extra={"detail": str(error)})
+
+    async def _follow_peak(self) -> None:
+        while True:
+            await asyncio.sleep(QUARTER_S)
+            try:
+                await self._look_up_peak()
+            except StorageError as error:
+                logger.error("billing peak not read", extra={"detail": str(error)})
+
+    async def _look_up_peak(self) -> None:
+        """Tell the twin of the month's peak so far, where one is paid for.
+
+        Raises:
+            StorageError: the history cannot be read.
+        """
+        if not self.site.tariff.demand_charge_eur_per_kw:
+            return
+        now = self._clock.now()
+        peak_kw = await peak_so_far_kw(self.history, self.site.name, self.tree.root, now.utc, self.site.zone())
+        self.runtime.put(PeakMeasured(at=now, peak_kw=peak_kw))
+
+    async def _learn(self) -> None:
+        """Learn from the sessions that are over.
+
+        Raises:
+            StorageError: the journal cannot be read.
+        """
+        self.runtime.twin.foresight = await foresight_of(self.site, self.store, self._clock.now().utc)
 
 
 class _Views:
@@ -279,6 +316,18 @@ class _Views:
             shown = view(report)
             for viewer in self.viewers:
                 viewer(shown)
+
+
+def new_twin(site: SiteFile, tree: SiteTree, since: datetime, settings: TwinSettings) -> Twin:
+    """The twin of a site as its file describes it."""
+    return Twin(
+        tree,
+        since=since,
+        tariff=tariff(site, since),
+        terms=site_terms(site, since),
+        fleet=fleet(site),
+        settings=settings,
+    )
 
 
 def twin_settings(site: SiteFile) -> TwinSettings:

@@ -17,6 +17,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
 from twin_core.planning.assessment import reassessed
 from twin_core.planning.fallback import rescue
+from twin_core.planning.reasons import explained
 from twin_core.planning.table import factory
 
 logger = logging.getLogger(__name__)
@@ -258,6 +259,8 @@ class InlineSolver:
         self.counters.solves += 1
         try:
             reply: object = self._planner.plan(problem)
+            if isinstance(reply, Plan):
+                reply = explained(problem, reply)
         except PlanningError as error:
             reply = Refusal(str(error))
         except Exception as error:  # Planners may be foreign ones.

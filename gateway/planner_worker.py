@@ -21,6 +21,7 @@ from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Cap, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.planner import Planner
+from twin_core.planning.reasons import explained
 from twin_core.planning.table import planner
 
 NICENESS = 5
@@ -66,13 +67,15 @@ def _read(requests: BinaryIO, problems: queue.Queue[PlanningProblem]) -> None:
 
 def _answer(solver: Planner, problem: PlanningProblem) -> FromChild:
     try:
-        plan = solver.plan(problem)
+        plan: object = solver.plan(problem)
+        if isinstance(plan, Plan):
+            return explained(problem, plan)
     except DepotError as error:
         return Refusal(str(error))
     except Exception as error:  # noqa: BLE001 -- this loop supervises planners, also foreign ones
         traceback.print_exc()
         return Refusal(f"{type(error).__name__}: {error}")
-    return plan if isinstance(plan, Plan) else Refusal(f"the planner returned {type(plan).__name__}, not a plan")
+    return Refusal(f"the planner returned {type(plan).__name__}, not a plan")
 
 
 def _send(answers: BinaryIO, message: FromChild) -> None:

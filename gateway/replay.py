@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.store.journal_reader import list_runs, read_events, read_grants
-from gateway.depot import EFFECTIVE_SITE, JOURNAL, twin_settings
-from gateway.site_file import SiteFile, fleet, read_effective_site, site_tree, tariff
+from gateway.depot import EFFECTIVE_SITE, JOURNAL, new_twin, twin_settings
+from gateway.site_file import SiteFile, read_effective_site, site_tree
 from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError
 from twin_core.models.events import Event, Ticked
@@ -69,9 +69,7 @@ def replay(journal: Path, site_path: Path | None = None, run: int | None = None)
 
 
 def _fresh_twin(site: SiteFile, since: datetime) -> Twin:
-    return Twin(
-        site_tree(site), since=since, tariff=tariff(site, since), fleet=fleet(site), settings=twin_settings(site)
-    )
+    return new_twin(site, site_tree(site), since, twin_settings(site))
 
 
 def _compare(result: Replayed, made: tuple[Grant, ...], sent: Iterator[Grant]) -> None:

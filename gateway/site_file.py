@@ -6,42 +6,28 @@ A scenario file is a site file with one table more, `[scenario]`, which only the
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
+from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, charger_id
 from twin_core.models.quantities import Phase
 from twin_core.models.session import Vehicle
 from twin_core.models.site import Node, NodeKind, SiteTree
-from twin_core.models.tariff import Tariff, flat_tariff
+from twin_core.models.tariff import Series, SiteTerms, Tariff
 
 TARIFF_DAYS = 14
 """Days of prices laid out ahead from a daily pattern; the gateway lays out more before they run out."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-WholeSeconds = Annotated[float, Field(ge=1, allow_inf_nan=False)]
-"""Chargers take whole seconds, and read 0 as "never"."""
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Prices = Annotated[
-    Annotated[dict[str, Finite], Tag("by time")] | Annotated[Finite, Tag("one price")],
-    Discriminator(lambda given: "by time" if isinstance(given, dict) else "one price"),
-]
-PhaseName = Literal["L1", "L2", "L3"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GridTable(_Table):
+class GridTable(Table):
     """`[grid]`: the connection to the public grid, the root of the tree."""
 
     id: str = "grid"
@@ -51,7 +37,7 @@ class GridTable(_Table):
     metered: bool = False
 
 
-class NodeTable(_Table):
+class NodeTable(Table):
     """`[[nodes]]`: a transformer or feeder below the grid connection."""
 
     id: str
@@ -63,7 +49,7 @@ class NodeTable(_Table):
     metered: bool = False
 
 
-class ChargerTable(_Table):
+class ChargerTable(Table):
     """`[[chargers]]`: a charge point and its connectors, all wired alike."""
 
     id: str
@@ -93,7 +79,7 @@ class ChargerTable(_Table):
         return value
 
 
-class MeterTable(_Table):
+class MeterTable(Table):
     """`[[meters]]`: an MQTT meter that measures the whole current through a node."""
 
     node: str
@@ -104,42 +90,7 @@ class MeterTable(_Table):
     stale_after_s: Positive = 15.0
 
 
-def _time_of_day(text: str) -> time:
-    """Local time at which a price begins.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        found = time.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None:
-        raise ValueError(f'{text!r} is no local time of day: write one from "00:00" to "23:59"')
-    return found
-
-
-class TariffTable(_Table):
-    """`[tariff]`: prices by local time of day."""
-
-    kind: Literal["steps", "flat"] = "flat"
-    price_eur_per_kwh: Prices = 0.25
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> TariffTable:
-        if (self.kind == "flat") != isinstance(self.price_eur_per_kwh, float):
-            raise ValueError(
-                'kind "flat" takes one price, kind "steps" a table such as {"00:00" = 0.18, "16:00" = 0.34}'
-            )
-        if isinstance(self.price_eur_per_kwh, dict):
-            if not self.price_eur_per_kwh:
-                raise ValueError("give at least one price")
-            for text in self.price_eur_per_kwh:
-                _time_of_day(text)
-        return self
-
-
-class VehicleTable(_Table):
+class VehicleTable(Table):
     """`[[fleet]]`: a vehicle known by the tag its driver shows."""
 
     id_tag: Annotated[str, Field(min_length=1, max_length=20)]
@@ -147,12 +98,13 @@ class VehicleTable(_Table):
     n_phases: Literal[1, 2, 3] = 3
     max_current_a: Positive = 32.0
     taper_soc: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    keeps_timetable: bool = False
 
 
-class ControlTable(_Table):
+class ControlTable(Table):
     """`[control]`: rhythms, planner and lease."""
 
-    planner: str = "power_allocation"
+    planner: str = "service_first"
     plan_every_s: Positive = 60.0
     plan_deadline_s: Positive = 5.0
     step_min: Positive = 5.0
@@ -167,7 +119,14 @@ class ControlTable(_Table):
     assumed_stay_h: Positive = 8.0
 
 
-class OcppTable(_Table):
+class ForesightTable(Table):
+    """`[foresight]`: what is learned of earlier days."""
+
+    learn_departures: bool = True
+    expect_arrivals: bool = True
+
+
+class OcppTable(Table):
     """`[ocpp]`: where charge points connect, and who may charge."""
 
     host: str = "127.0.0.1"
@@ -177,7 +136,7 @@ class OcppTable(_Table):
     id_tags: tuple[str, ...] | None = None
 
 
-class MqttTable(_Table):
+class MqttTable(Table):
     """`[mqtt]`: the broker that meters and drivers' requests come over."""
 
     host: str = "127.0.0.1"
@@ -189,7 +148,7 @@ class MqttTable(_Table):
     client_suffix: str = ""
 
 
-class InfluxTable(_Table):
+class InfluxTable(Table):
     """`[influx]`: where telemetry is written; left out, a local history serves the panel."""
 
     url: str
@@ -200,7 +159,7 @@ class InfluxTable(_Table):
     every_s: Positive = 10.0
 
 
-class PanelTable(_Table):
+class PanelTable(Table):
     """`[panel]`: the operator's page; `hosts` are further names browsers may call it by."""
 
     host: str = "127.0.0.1"
@@ -208,7 +167,7 @@ class PanelTable(_Table):
     hosts: tuple[str, ...] = ()
 
 
-class SiteFile(_Table):
+class SiteFile(Table):
     """The whole file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,48}$")]
@@ -223,12 +182,26 @@ class SiteFile(_Table):
     chargers: tuple[ChargerTable, ...] = ()
     meters: tuple[MeterTable, ...] = ()
     tariff: TariffTable = TariffTable()
+    pv: PvTable | None = None
+    carbon: CarbonTable | None = None
     fleet: tuple[VehicleTable, ...] = ()
     control: ControlTable = ControlTable()
+    foresight: ForesightTable = ForesightTable()
     ocpp: OcppTable = OcppTable()
     mqtt: MqttTable | None = None
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _commands_no_battery(cls, tables: Any) -> Any:
+        if isinstance(tables, dict) and "battery" in tables:
+            raise ValueError(
+                "battery: this gateway has no connector that commands a site battery, and a plan that counts on one "
+                "nobody commands would be wrong: leave the table out; what the battery does is then part of the base "
+                "load that the site's meter sees"
+            )
+        return tables
 
     @field_validator("timezone")
     @classmethod
@@ -372,25 +345,29 @@ def charger_spec(table: ChargerTable, site_fallback_a: float) -> ChargerSpec:
 def fleet(site: SiteFile) -> dict[IdTag, Vehicle]:
     """Vehicles by tag."""
     return {
-        IdTag(v.id_tag): Vehicle(IdTag(v.id_tag), v.battery_kwh, v.n_phases, v.max_current_a, v.taper_soc)
+        IdTag(v.id_tag): Vehicle(
+            IdTag(v.id_tag), v.battery_kwh, v.n_phases, v.max_current_a, v.taper_soc, v.keeps_timetable
+        )
         for v in site.fleet
     }
 
 
 def tariff(site: SiteFile, since: datetime, days: int = TARIFF_DAYS) -> Tariff:
     """Prices laid out from the day of `since` on, in local time across daylight saving."""
-    table = site.tariff
-    if isinstance(table.price_eur_per_kwh, float):
-        return flat_tariff(table.price_eur_per_kwh, since)
-    steps = sorted((_time_of_day(text), price) for text, price in table.price_eur_per_kwh.items())
-    first = since.astimezone(site.zone()).date() - timedelta(days=1)
-    begins: list[tuple[datetime, float]] = []
-    for day in range(days + 1):
-        for at, price in steps:
-            local = datetime.combine(first + timedelta(days=day), at, tzinfo=site.zone())
-            start = local.astimezone(UTC)
-            # An hour that the clocks skip in spring does not exist: what would begin in it gives way to what follows.
-            while begins and begins[-1][0] >= start:
-                begins.pop()
-            begins.append((start, price))
-    return Tariff(tuple(start for start, _ in begins), tuple(price for _, price in begins))
+    prices = laid_out(site.tariff.price_eur_per_kwh, site.zone(), since, days)
+    return Tariff(prices.starts, prices.values)
+
+
+def site_terms(site: SiteFile, since: datetime, days: int = TARIFF_DAYS) -> SiteTerms:
+    """What else counts at the site's meter, laid out as the prices are."""
+
+    def series(given: dict[str, float] | float | None) -> Series | None:
+        return None if given is None else laid_out(given, site.zone(), since, days)
+
+    return SiteTerms(
+        export_eur_per_kwh=series(site.tariff.export_eur_per_kwh),
+        demand_charge_eur_per_kw=site.tariff.demand_charge_eur_per_kw,
+        pv_kw=None if site.pv is None else series(site.pv.forecast_kw),
+        carbon_kg_per_kwh=None if site.carbon is None else series(site.carbon.kg_per_kwh),
+        carbon_eur_per_kg=0.0 if site.carbon is None else site.carbon.eur_per_kg,
+    )

@@ -118,6 +118,7 @@ class ConnectorView(Shape):
         why: what keeps it from more power; empty where there is nothing to explain.
         planned_kw: what the plan gives it now.
         planned_from: when the plan gives it power, if that is still to come.
+        counted_until: when it is counted on to leave, where drivers like its own left before they had said.
         stale: a session is in progress and its meter has been silent for too long.
         distrusted: it was caught drawing more than granted and counts at its hardware maximum.
     """
@@ -145,12 +146,30 @@ class ConnectorView(Shape):
     energy_kwh: float | None
     requested_kwh: float | None
     departure: datetime | None
+    counted_until: datetime | None
     planned_kw: float | None
     planned_from: datetime | None
     verdict: Verdict | None
     measured_at: datetime | None
     stale: bool
     distrusted: bool
+
+
+class LimitView(Shape):
+    """A limit that the plan fills.
+
+    Attributes:
+        bound_h: hours of the plan in which it is full.
+        starts: when it is full first.
+        price_eur: what one more unit of it for an hour would save at most, in €; 0 where a rule planned.
+        unit: of the limit, "A" or "kW".
+    """
+
+    name: str
+    bound_h: float
+    starts: datetime
+    price_eur: float
+    unit: str
 
 
 class PlanView(Shape):
@@ -161,6 +180,10 @@ class PlanView(Shape):
         price_eur_per_kwh: one value a step.
         unserved_kwh: wanted energy the plan does not deliver.
         reason: why a rule stepped in for the planner; empty otherwise.
+        limits: those that bind, the dearest first, a few.
+        more_limits: how many more bind.
+        short: vehicles that will leave without all they wanted.
+        fairness: Jain's index of the parts that are served, 1 where all get the same part; None for fewer than two.
     """
 
     planner: str
@@ -174,6 +197,10 @@ class PlanView(Shape):
     price_eur_per_kwh: tuple[float, ...]
     unserved_kwh: float
     cost_eur: float
+    limits: tuple[LimitView, ...]
+    more_limits: int
+    short: int
+    fairness: float | None
 
 
 class PricesView(Shape):

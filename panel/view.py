@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from panel.alarms import alarms_of
+from panel.plan import moment, plan_view
 from panel.shapes import (
     AlarmView,
     ConnectorState,
@@ -26,7 +25,6 @@ from twin_core import snapshot as twin
 from twin_core.cycle import CycleReport
 from twin_core.models.charger import ChargerIdentity
 from twin_core.models.ids import ConnectorId, NodeId
-from twin_core.models.plan import Plan
 from twin_core.models.quantities import NO_CURRENT, NOMINAL_VOLTAGE_V, PhaseCurrents, add_currents, power_kw
 from twin_core.models.site import Node, NodeKind
 from twin_core.models.tariff import Tariff
@@ -68,7 +66,7 @@ def view(report: CycleReport, settings: ViewSettings | None = None) -> PanelView
         _connector(report, seen, adopted[seen.spec.id.charger], settings) for seen in snapshot.connectors
     )
     nodes = _nodes(report)
-    plan = None if snapshot.plan is None else _plan(snapshot.plan, snapshot)
+    plan = None if snapshot.plan is None else plan_view(snapshot.plan, snapshot)
     site = _site(report, connectors)
     return PanelView(
         site=site,
@@ -115,10 +113,11 @@ def _connector(
         energy_kwh=None if session is None else _rounded(session.energy_kwh, 2),
         requested_kwh=None if session is None else _rounded(session.request.energy_kwh, 2),
         departure=None if session is None else session.request.departure,
+        counted_until=None if session is None else report.counted_until.get(session.id),
         planned_kw=_rounded(planned, 2),
         planned_from=None if session is None else planned_from(snapshot.plan, session, now),
         verdict=None if verified is None or session is None else verified.verdict,
-        measured_at=_moment(now, seen.reading_age_s),
+        measured_at=moment(now, seen.reading_age_s),
         stale=session is not None and not _fresh(seen.reading_age_s, settings.stale_after_s),
         distrusted=distrusted,
     )
@@ -157,7 +156,7 @@ def _node(seen: twin.NodeView, margin: NodeMargin | None, charger_a: PhaseCurren
         present_a=present_a,
         present_kw=round(power_kw(sum(present_a), 1), 2) if metered_kw is None else metered_kw,
         metered=metered_a is not None,
-        metered_at=_moment(now, seen.metered_age_s),
+        metered_at=moment(now, seen.metered_age_s),
         base_a=_phases(seen.base.bound_a),
         base_trusted=seen.base.trusted,
         worst_a=None if margin is None else _phases_or_none(add_currents(margin.worst_a, margin.base_a)),
@@ -235,25 +234,6 @@ def _tightest(margins: Iterable[tuple[NodeId, NodeMargin]]) -> str:
     return best
 
 
-def _plan(plan: Plan, snapshot: twin.Snapshot) -> PlanView:
-    planned_kw = (
-        np.round(np.asarray(plan.power_kw).sum(axis=0), 2) if plan.session_ids else np.zeros(plan.horizon.n_steps)
-    )
-    return PlanView(
-        planner=plan.planner,
-        status=plan.status,
-        reason=plan.reason,
-        made_at=_moment(snapshot.now.utc, snapshot.plan_age_s),
-        solve_s=round(plan.solve_s, 4),
-        start=plan.horizon.start,
-        step_s=plan.horizon.step_h * 3600.0,
-        planned_kw=tuple(planned_kw.tolist()),
-        price_eur_per_kwh=tuple(round(snapshot.tariff.price_at(when), 5) for when in plan.horizon.times()),
-        unserved_kwh=round(float(np.sum(plan.unserved_kwh)), 2),
-        cost_eur=round(plan.cost_eur, 2),
-    )
-
-
 def _prices(tariff: Tariff, now: datetime, ahead_h: float) -> PricesView:
     """The price in force, and each later change up to `ahead_h`."""
     until = now + timedelta(hours=ahead_h)
@@ -279,14 +259,6 @@ def _tally(tally: twin.Tally) -> TallyView:
 
 def _fresh(age_s: float | None, limit_s: float) -> bool:
     return age_s is not None and age_s <= limit_s
-
-
-def _moment(now: datetime, age_s: float | None) -> datetime | None:
-    """When something happened, to the tenth of a second, so that it reads the same every cycle."""
-    if age_s is None or not math.isfinite(age_s):
-        return None
-    happened = now - timedelta(seconds=age_s)
-    return happened.replace(microsecond=happened.microsecond // 100_000 * 100_000)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

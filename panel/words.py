@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 
@@ -10,7 +11,7 @@ import numpy as np
 from panel.shapes import ConnectorState
 from twin_core.models.charger import ConnectorStatus
 from twin_core.models.grant import Verdict
-from twin_core.models.plan import Plan
+from twin_core.models.plan import Plan, ReasonCode, SessionReason
 from twin_core.models.session import Session
 from twin_core.safety.decision import Allotment
 from twin_core.safety.monitor import Verification
@@ -121,11 +122,50 @@ def _by_plan(connector: ConnectorView, session: Session, allotted: Allotment, pl
         return f"full power for this car: it takes {_amps(session.vehicle.max_current_a)}"
     if plan is None or plan.power_at(session.id, now) is None:
         return "waits for the next plan"
+    reason = _reason(plan, session)
+    told = "" if reason is None else _in_words(reason, plan, session, now, charges=allotted.limit_a > 0)
+    if told:
+        return told
     if allotted.limit_a > 0:
         return "the plan charges it gently: there is time"
     if planned_from(plan, session, now) is None:
         return "the plan gives it nothing: no room before it leaves"
     return "the plan charges it later"
+
+
+def _reason(plan: Plan, session: Session) -> SessionReason | None:
+    row = plan.index.get(session.id)
+    if plan.reasons is None or row is None or not row < len(plan.reasons.sessions):
+        return None
+    reason = plan.reasons.sessions[row]
+    return reason if reason.session_id == session.id else None
+
+
+def _in_words(reason: SessionReason, plan: Plan, session: Session, now: datetime, *, charges: bool) -> str:
+    """The plan's reason, as far as it still holds; empty where the plain words say as much.
+
+    What a plan says of "now" is about its first step, and was said before its powers became currents that can be
+    offered. So it counts in that step only, and where it agrees with what is offered.
+    """
+    missing_kwh = float(plan.unserved_kwh[plan.index[session.id]])
+    match reason.code:
+        case ReasonCode.SHORT if missing_kwh > NEAR_KWH:
+            cause = f": {_full(reason.limit)}" if reason.limit else ", others come first"
+            return f"will leave {missing_kwh:.1f} kWh short{cause}"
+        case ReasonCode.STAY_TOO_SHORT if missing_kwh > NEAR_KWH:
+            return f"will leave {missing_kwh:.1f} kWh short: its stay is too short"
+        case ReasonCode.LIMITED if plan.horizon.step_at(now) == 0:
+            return f"the plan {'charges it gently' if charges else 'charges it later'}: {_full(reason.limit)}"
+        case ReasonCode.CHEAPER_LATER if plan.horizon.step_at(now) == 0:
+            price = f" ({reason.marginal_eur_per_kwh:.2f} €/kWh)" if reason.marginal_eur_per_kwh < math.inf else ""
+            return f"the plan charges {'the rest' if charges else 'it'} later, where energy costs no more{price}"
+        case _:
+            return ""
+
+
+def _full(limit: str) -> str:
+    """A limit of the plan ("grid L1", "feeder-a kW") that is used up, as a sentence."""
+    return _bound(limit).replace("has no more room", "is full")
 
 
 def planned_from(plan: Plan | None, session: Session, now: datetime) -> datetime | None:

@@ -46,6 +46,7 @@ class RecordedSession:
         energy_kwh: delivered then; what the driver demonstrably wanted and got.
         requested_kwh: what the driver typed in, which is often wishful.
         announced_departure: what the driver typed in on arrival; the true one where nobody did.
+        claimed: whether a driver typed in anything.
     """
 
     station: str
@@ -54,6 +55,7 @@ class RecordedSession:
     energy_kwh: float
     requested_kwh: float
     announced_departure: datetime
+    claimed: bool = True
 
 
 def fetch_wheel(directory: Path) -> Path:
@@ -120,6 +122,7 @@ def _rows(packed: bytes) -> Iterator[RecordedSession]:
             energy_kwh=float(row["delivered_energy (kWh)"]),
             requested_kwh=float(row["requested_energy (kWh)"]),
             announced_departure=datetime.fromisoformat(row["estimated_departure"]),
+            claimed=row["claimed"] == "True",
         )
 
 

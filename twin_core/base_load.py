@@ -30,15 +30,31 @@ STEADY_A = 2.0
 """Chargers' draws that changed by less in all do not spoil a sample."""
 
 
+LATE_S = 5.0
+"""A sample that was so much longer on its way than the charger's quickest says nothing about now."""
+
+
 class CurrentTrace:
     """The latest samples of one connector's current by grid phase."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, PhaseCurrents]] = deque(maxlen=16)
+        self._ways_s: deque[float] = deque(maxlen=64)
 
-    def add(self, at_s: float, current_a: PhaseCurrents) -> None:
-        """Take in a sample."""
-        self._samples.append((at_s, current_a))
+    def add(self, at_s: float, current_a: PhaseCurrents, way_s: float | None = None) -> None:
+        """Take in a sample; one that comes late shows nothing for sure, and counts as no current.
+
+        A draw that is over would otherwise be taken off the meter, and the base load look smaller than it is.
+
+        Args:
+            at_s: when it came.
+            way_s: how long it was on its way by the charger's own clock, which may be wrong; None where it does not
+                say. Only the difference to its quickest sample of late is used, and only to believe it less.
+        """
+        if way_s is not None:
+            self._ways_s.append(way_s)
+        late = way_s is not None and not way_s - min(self._ways_s) <= LATE_S
+        self._samples.append((at_s, NO_CURRENT if late else current_a))
 
     def latest(self, now_s: float) -> PhaseCurrents:
         """The newest sample, if it is not too old; otherwise nothing."""

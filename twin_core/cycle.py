@@ -13,15 +13,16 @@ from datetime import datetime
 
 from twin_core.dispatch import wishes
 from twin_core.estimation import EstimationSettings, bounds
+from twin_core.forecasting.foresight import Foresight
 from twin_core.models import events as ev
 from twin_core.models.grant import GrantOutcome, Verdict
-from twin_core.models.ids import ConnectorId, IdTag
+from twin_core.models.ids import ConnectorId, IdTag, SessionId
 from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Instant
 from twin_core.models.session import Session, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import Tariff, flat_tariff
-from twin_core.problem import PlanningSettings, planning_problem
+from twin_core.models.tariff import SiteTerms, Tariff, flat_tariff
+from twin_core.problem import PlanningSettings, counted_until, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
 from twin_core.safety.monitor import Alarm, Distrusted, ObedienceMonitor, ObedienceThresholds, Verification
 from twin_core.snapshot import Snapshot, take_snapshot
@@ -62,6 +63,7 @@ class CycleReport:
         alarms: connectors that lost or regained trust in this tick.
         distrusted: connectors counted at their hardware maximum because they did not obey.
         ended: sessions that ended since the last tick.
+        counted_until: when the last plan counts on a vehicle to leave, where that is before it said.
     """
 
     snapshot: Snapshot
@@ -72,6 +74,7 @@ class CycleReport:
     distrusted: frozenset[ConnectorId]
     ended: tuple[Session, ...]
     setpoints: SetpointTally
+    counted_until: Mapping[SessionId, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -82,7 +85,12 @@ class _Counts:
 
 
 class Twin:
-    """The digital twin of one site."""
+    """The digital twin of one site.
+
+    Attributes:
+        foresight: what was learned of earlier days, for planning alone: grants follow from facts and plans, never
+            from this, so that a replay needs neither.
+    """
 
     def __init__(
         self,
@@ -90,17 +98,20 @@ class Twin:
         *,
         since: datetime,
         tariff: Tariff | None = None,
+        terms: SiteTerms | None = None,
         fleet: Mapping[IdTag, Vehicle] | None = None,
         settings: TwinSettings | None = None,
     ) -> None:
         self.settings = settings or TwinSettings()
-        self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {})
+        self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {}, terms=terms or SiteTerms())
         self.envelope = Envelope(site, self.settings.envelope)
         self.monitor = ObedienceMonitor(self.envelope, thresholds=self.settings.monitor)
         self._verdicts: dict[ConnectorId, Verification] = {}
         self._car_limits_a: dict[ConnectorId, float] = {}
         self._counts = _Counts()
         self._sessions_reported = 0
+        self.foresight = Foresight()
+        self._counted_until: dict[SessionId, datetime] = {}
 
     def receive(self, event: ev.Event) -> None:
         """Take in one fact."""
@@ -130,7 +141,9 @@ class Twin:
             for view in snapshot.connectors
             if view.session is None or not view.online or not self.envelope.is_trusted(view.spec.id)
         }
-        return planning_problem(snapshot, reserved, self.settings.planning, self.settings.estimation)
+        problem = planning_problem(snapshot, reserved, self.settings.planning, self.settings.estimation, self.foresight)
+        self._counted_until = counted_until(snapshot, problem)
+        return problem
 
     def tick(self, now: Instant) -> CycleReport:
         """Judge what was drawn, and decide what may be drawn from now on."""
@@ -155,6 +168,7 @@ class Twin:
             ),
             ended=self._newly_ended(),
             setpoints=self._tally(),
+            counted_until=self._counted_until,
         )
 
     def _learn(self, verification: Verification) -> None:

@@ -49,11 +49,13 @@ class BaseLoad:
         bound_a: what it may be; safe to protect a fuse with.
         estimate_a: what it probably is.
         trusted: False when the configured worst case stands in for a meter.
+        net_kw: what a meter shows beside the chargers, export negative; None without a meter that is believed.
     """
 
     bound_a: PhaseCurrents
     estimate_a: PhaseCurrents
     trusted: bool
+    net_kw: float | None = None
 
 
 def base_loads(state: TwinState, now: Instant, settings: EstimationSettings) -> dict[NodeId, BaseLoad]:
@@ -90,7 +92,8 @@ def _measured_base(node: NodeState, now: Instant, settings: EstimationSettings) 
     peak = [max(0.0, *(sample[phase] for sample in samples)) for phase in range(3)]
     bound = [value * (1 + settings.base_tolerance) + settings.base_reserve_a for value in peak]
     mean = [max(0.0, sum(sample[phase] for sample in samples) / len(samples)) for phase in range(3)]
-    return BaseLoad((bound[0], bound[1], bound[2]), (mean[0], mean[1], mean[2]), trusted=True)
+    net_kw = power_kw(sum(map(sum, samples)) / len(samples), 1)
+    return BaseLoad((bound[0], bound[1], bound[2]), (mean[0], mean[1], mean[2]), trusted=True, net_kw=net_kw)
 
 
 def bounds(loads: Mapping[NodeId, BaseLoad]) -> dict[NodeId, PhaseCurrents]:
@@ -127,7 +130,11 @@ def departure(session: Session, now: Instant, settings: EstimationSettings) -> d
 
 def charging_time_h(session: Session, now: Instant, settings: EstimationSettings) -> float:
     """Hours that are left to charge in: until the departure, less what is kept in hand."""
-    stay_h = (departure(session, now, settings) - now.utc).total_seconds() / 3600.0
+    return less_in_hand_h((departure(session, now, settings) - now.utc).total_seconds() / 3600.0, settings)
+
+
+def less_in_hand_h(stay_h: float, settings: EstimationSettings) -> float:
+    """Hours of a stay that are counted on to charge in."""
     return stay_h - min(settings.finish_early_min / 60.0, settings.finish_early_part * stay_h)
 
 

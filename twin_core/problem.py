@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 
 import numpy as np
@@ -14,21 +14,29 @@ from twin_core.estimation import (
     charging_time_h,
     estimated_soc,
     kw_per_a,
+    less_in_hand_h,
     remaining_kwh,
     usable_current_a,
 )
-from twin_core.forecasting.step_price import step_prices
-from twin_core.models.ids import ConnectorId, NodeId
+from twin_core.forecasting.foresight import Foresight
+from twin_core.forecasting.site_flows import site_flows
+from twin_core.forecasting.step_price import step_means, step_prices
+from twin_core.forecasting.visitors import is_visitor, visitors
+from twin_core.models.ids import ConnectorId, NodeId, SessionId
+from twin_core.models.plan import Plan, Reasons
 from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, SessionNeed, Taper
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
 from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind
+from twin_core.planning.accounting import bill
 from twin_core.snapshot import ConnectorView, NodeView, Snapshot
+from twin_core.state import STANDBY_KW
 
 NEGLIGIBLE_KWH = 0.01
 
-STANDBY_KW = 0.1
-"""A vehicle that draws less is not charging."""
+
+WORTH_TELLING = timedelta(minutes=10)
+"""A departure discounted by less is none that an operator would ask about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +70,110 @@ def planning_problem(
     reserved_a: Mapping[ConnectorId, float],
     settings: PlanningSettings,
     estimation: EstimationSettings,
+    foresight: Foresight | None = None,
 ) -> PlanningProblem:
     """What the planners are asked.
 
     Args:
         reserved_a: worst-case current per phase of connectors that are not to be planned (no session, or not obeying).
+        foresight: what was learned of earlier days; None takes announced departures at their word and expects nobody.
     """
+    foresight = foresight or Foresight()
     planned = [(s, view) for s, view in snapshot.sessions() if view.spec.id not in reserved_a and view.online]
     needs: list[tuple[SessionNeed, ConnectorView]] = []
     for session, view in planned:
-        need = _need(session, view, snapshot, estimation)
+        stay = _stay(session, snapshot, estimation, foresight, settings.step_min / 60.0)
+        need = _need(session, view, snapshot, estimation, stay)
         if need is not None:
             needs.append((need, view))
     horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
+    needs += visitors(snapshot, foresight, float(horizon.edges_h[-1])) if needs else []
     price = step_prices(snapshot.tariff, horizon)
     shortfall = max(settings.shortfall_floor_eur_per_kwh, settings.shortfall_factor * float(price.max(initial=0.0)))
     sessions = tuple(replace(need, shortfall_eur_per_kwh=shortfall * need.priority) for need, _ in needs)
     caps = _caps(snapshot, needs, reserved_a, horizon, settings)
-    return PlanningProblem(horizon, sessions, price, caps, offerable_steps=settings.offerable_steps)
+    carbon = snapshot.terms.carbon_kg_per_kwh
+    return PlanningProblem(
+        horizon,
+        sessions,
+        price,
+        caps,
+        carbon_kg_per_kwh=None if carbon is None else step_means(carbon, horizon),
+        carbon_eur_per_kg=snapshot.terms.carbon_eur_per_kg,
+        site=site_flows(snapshot, horizon),
+        offerable_steps=settings.offerable_steps,
+    )
+
+
+def counted_until(snapshot: Snapshot, problem: PlanningProblem) -> dict[SessionId, datetime]:
+    """When each vehicle is counted on to leave, for those whose announced departure is not believed to the full."""
+    found = {}
+    announced = {session.id: session.request.departure for session, _ in snapshot.sessions()}
+    for need in problem.sessions:
+        departure = announced.get(need.session_id)
+        until = problem.horizon.start + timedelta(hours=need.departure_h)
+        if departure is not None and until < departure - WORTH_TELLING:
+            found[need.session_id] = until.replace(second=0, microsecond=0)
+    return found
+
+
+def known_only(problem: PlanningProblem, plan: Plan) -> Plan:
+    """The plan without those who are only expected: what it delivers and costs is counted for who is here."""
+    here = [row for row, session in enumerate(problem.sessions) if not is_visitor(session.session_id)]
+    if len(here) == len(problem.sessions):
+        return plan
+    sessions = tuple(problem.sessions[row] for row in here)
+    owed = bill(replace(problem, sessions=sessions, caps=()), plan.power_kw[here], battery_kw=plan.battery_kw)
+    return replace(
+        plan,
+        session_ids=tuple(session.session_id for session in sessions),
+        power_kw=plan.power_kw[here],
+        unserved_kwh=owed.unserved_kwh,
+        cost_eur=owed.cost_eur,
+        carbon_kg=owed.carbon_kg,
+        objective_eur=owed.objective_eur,
+        bound_eur=None,
+        reasons=None if plan.reasons is None else _known_reasons(plan.reasons),
+        index={},
+    )
+
+
+def _known_reasons(reasons: Reasons) -> Reasons:
+    return replace(
+        reasons,
+        sessions=tuple(reason for reason in reasons.sessions if not is_visitor(reason.session_id)),
+        unmet=tuple(text for text in reasons.unmet if not is_visitor(SessionId(text))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """How long a vehicle is planned to charge for, and when it is likely to leave where that is not certain."""
+
+    time_h: float
+    likely_departure_h: float | None = None
+
+
+def _stay(
+    session: Session, snapshot: Snapshot, estimation: EstimationSettings, foresight: Foresight, step_h: float
+) -> _Stay:
+    """A timetable is taken at its word, a driver's announcement never believed to the full."""
+    announced_h = charging_time_h(session, snapshot.now, estimation)
+    if session.departure_is_firm:
+        return _Stay(announced_h)
+    departure, now = session.request.departure, snapshot.now.utc
+    wanted_kwh = session.energy_kwh + remaining_kwh(session, estimation)
+    left = foresight.time_left(session.started_at, now, wanted_kwh, departure)
+    if left is None:
+        return _Stay(announced_h)
+    # Nobody is given up who is still here: at least a step is planned for.
+    learned_h = max(less_in_hand_h(left.counted_on_h, estimation), step_h)
+    still_announced = departure is not None and departure > now
+    return _Stay(min(learned_h, announced_h) if still_announced else learned_h, left.likely_h)
 
 
 def _need(
-    session: Session,
-    view: ConnectorView,
-    snapshot: Snapshot,
-    estimation: EstimationSettings,
+    session: Session, view: ConnectorView, snapshot: Snapshot, estimation: EstimationSettings, stay: _Stay
 ) -> SessionNeed | None:
     energy = remaining_kwh(session, estimation)
     if not energy > NEGLIGIBLE_KWH:
@@ -98,11 +185,13 @@ def _need(
         connector_id=view.spec.id,
         energy_kwh=energy,
         arrival_h=0.0,
-        departure_h=charging_time_h(session, snapshot.now, estimation),
+        departure_h=stay.time_h,
+        likely_departure_h=stay.likely_departure_h,
         max_kw=usable_a * per_a,
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,
         waited_h=(snapshot.now.monotonic_s - session.started.monotonic_s) / 3600.0,
+        idle_h=None if session.charged is None else (snapshot.now.monotonic_s - session.charged.monotonic_s) / 3600.0,
         priority=session.request.priority,
         step_kw=view.spec.step_a * per_a,
         now_kw=_drawn_kw(view),
@@ -165,8 +254,9 @@ def _caps(
 ) -> tuple[Cap, ...]:
     """Every limit that some session loads: per node and phase in A, per node in kW."""
     members: dict[NodeId, list[int]] = {}
-    for row, (_, view) in enumerate(needs):
-        for node in snapshot.site.path_by_charger[view.spec.id.charger]:
+    for row, (need, view) in enumerate(needs):
+        path = snapshot.site.path_by_charger[view.spec.id.charger]
+        for node in path[1:] if is_visitor(need.session_id) else path:
             members.setdefault(node.id, []).append(row)
     caps: list[Cap] = []
     for node_id, rows in members.items():

@@ -20,6 +20,7 @@ from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ConnectorId
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.ports import ChargerPort, Clock, Journal, PlanSolver
+from twin_core.problem import known_only
 from twin_core.state import expired_limits
 
 logger = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class Runtime:
         problem = self.twin.problem(self._clock.now())
         if not problem.sessions:
             return
-        plan = await self._solver.solve(problem)
+        plan = known_only(problem, await self._solver.solve(problem))
         self._count(plan)
         self.take_in([ev.PlanAdopted(at=self._clock.now(), plan=plan)])
         await self.tick()

@@ -11,7 +11,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.quantities import Instant, PhaseCurrents
 from twin_core.models.session import Session
 from twin_core.models.site import Node, SiteTree
-from twin_core.models.tariff import Tariff
+from twin_core.models.tariff import SiteTerms, Tariff
 from twin_core.state import TwinState
 
 
@@ -76,7 +76,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The twin at one moment."""
+    """The twin at one moment.
+
+    Attributes:
+        terms: what counts at the site's meter beside the price of import.
+        peak_so_far_kw: highest import of the billing period; 0 where nobody measured.
+    """
 
     now: Instant
     site: SiteTree
@@ -87,6 +92,8 @@ class Snapshot:
     plan: Plan | None
     plan_age_s: float | None
     tally: Tally
+    terms: SiteTerms = SiteTerms()
+    peak_so_far_kw: float = 0.0
 
     def sessions(self) -> list[tuple[Session, ConnectorView]]:
         """Sessions in progress with their connectors, in the order of the site."""
@@ -131,6 +138,8 @@ def take_snapshot(state: TwinState, now: Instant, settings: EstimationSettings) 
         plan=state.plan,
         plan_age_s=_age(state.plan_at, now),
         tally=_tally(state),
+        terms=state.terms,
+        peak_so_far_kw=state.peak_so_far_kw,
     )
 
 

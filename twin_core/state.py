@@ -26,10 +26,13 @@ from twin_core.models.plan import Plan
 from twin_core.models.quantities import Instant, Phase, PhaseCurrents
 from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import Tariff
+from twin_core.models.tariff import SiteTerms, Tariff
 
 FOLLOWING_A = 1.0
 """Current above which a phase counts as used by a vehicle."""
+
+STANDBY_KW = 0.1
+"""A vehicle that draws less is not charging."""
 
 REQUESTS_KEPT = 10_000
 SESSIONS_KEPT = 1_000
@@ -104,6 +107,8 @@ class TwinState:
     imposed_until: dict[NodeId, datetime] = field(default_factory=dict)
     requests: OrderedDict[IdTag, ChargingRequest] = field(default_factory=OrderedDict)
     finished: deque[Session] = field(default_factory=lambda: deque(maxlen=SESSIONS_KEPT))
+    terms: SiteTerms = SiteTerms()
+    peak_so_far_kw: float = 0.0
     plan: Plan | None = None
     plan_at: Instant | None = None
     totals: Totals = field(default_factory=Totals)
@@ -262,7 +267,9 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     connector = _connector(state, event.connector_id)
     reading, before = event.reading, connector.reading_at
     if reading.current_a is not None:
-        connector.trace.add(event.at.monotonic_s, reading.current_a)
+        claimed = event.reported_at
+        way_s = None if claimed is None else (event.at.utc - claimed).total_seconds()
+        connector.trace.add(event.at.monotonic_s, reading.current_a, way_s)
     previous, connector.reading, connector.reading_at = connector.reading, reading, event.at
     session = connector.session
     if session is None:
@@ -272,11 +279,11 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     elif reading.power_kw is not None and before is not None and previous is not None:
         hours = (event.at.monotonic_s - before.monotonic_s) / 3600.0
         _deliver(state, connector, session.energy_kwh + reading.power_kw * hours, event.at)
-    _observe_vehicle(connector, reading)
+    _observe_vehicle(connector, reading, event.at)
 
 
-def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading) -> None:
-    """Learn from a sample which phases a vehicle uses and how much it takes."""
+def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading, at: Instant) -> None:
+    """Learn from a sample which phases a vehicle uses, how much it takes, and that it charges."""
     session = connector.session
     assert session is not None
     phases, peak_a = session.phases, session.peak_current_a
@@ -286,7 +293,14 @@ def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading) -> No
             phases = used
         peak_a = max(peak_a or 0.0, *reading.current_a)
     soc = reading.soc if reading.soc is not None else session.soc
-    connector.session = replace(session, phases=phases, peak_current_a=peak_a, soc=soc)
+    charged = at if _charging(reading) else session.charged
+    connector.session = replace(session, phases=phases, peak_current_a=peak_a, soc=soc, charged=charged)
+
+
+def _charging(reading: ConnectorReading) -> bool:
+    if reading.power_kw is not None:
+        return reading.power_kw > STANDBY_KW
+    return reading.current_a is not None and max(reading.current_a) > FOLLOWING_A
 
 
 def _node_metered(state: TwinState, event: ev.NodeMetered) -> None:
@@ -353,6 +367,14 @@ def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:
     state.tariff = event.tariff
 
 
+def _terms_changed(state: TwinState, event: ev.TermsChanged) -> None:
+    state.terms = event.terms
+
+
+def _peak_measured(state: TwinState, event: ev.PeakMeasured) -> None:
+    state.peak_so_far_kw = event.peak_kw
+
+
 def _plan_adopted(state: TwinState, event: ev.PlanAdopted) -> None:
     state.plan, state.plan_at = event.plan, event.at
 
@@ -384,6 +406,8 @@ _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {
     ev.RequestAnnounced: _request,
     ev.LimitChanged: _limit_changed,
     ev.TariffChanged: _tariff_changed,
+    ev.TermsChanged: _terms_changed,
+    ev.PeakMeasured: _peak_measured,
     ev.PlanAdopted: _plan_adopted,
     ev.InputRefused: _refused,
     ev.GatewayRestarted: _restarted,

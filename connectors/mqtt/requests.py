@@ -1,7 +1,8 @@
 """Driver requests and limits over MQTT: pure functions from a payload to an event.
 
 `depot/{site}/request`: `{"connector": "CP-01/1", "id_tag": "...", "energy_kwh": 20, "soc": 0.4, "priority": 1,
-"departure": "2026-06-01T17:00:00Z"}`; connector or tag must be there. `depot/{site}/limit`: `{"node": "grid",
+"departure": "2026-06-01T17:00:00Z", "firm": true}`; connector or tag must be there, `firm` says that the departure is a
+timetable's. `depot/{site}/limit`: `{"node": "grid",
 "limit_a": 63, "limit_kw": 40, "until": "...", "reason": "..."}`; it takes the place of what was imposed before, and can
 only lower what the installation allows. Without `until` it stays; naming no limit lifts it.
 """
@@ -47,6 +48,7 @@ class _Request(BaseModel):
     departure: AwareDatetime | None = None
     soc: Annotated[float, Field(ge=0, le=1)] | None = None
     priority: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    firm: bool = False
 
 
 class _Limit(BaseModel):
@@ -78,6 +80,7 @@ def decode_request(payload: bytes, now: Instant) -> RequestAnnounced:
             departure=message.departure,
             soc_at_arrival=message.soc,
             priority=message.priority,
+            firm=message.firm,
         ),
         connector_id=None if message.connector is None else _connector(message.connector),
         id_tag=None if message.id_tag is None else IdTag(message.id_tag),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from twin_core.models.plan import Plan, ReasonCode, Reasons
-from twin_core.models.problem import Array
+from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.lifting import Lifted
 
 
 class _Part(BaseModel):
@@ -39,6 +43,21 @@ class LimitAnswer(_Part):
     price_eur_per_unit_h: tuple[float, ...]
 
 
+class OverloadAnswer(_Part):
+    """A limit that even the best plan does not keep, and by how much in every step, in kW or A as its name says."""
+
+    name: str
+    over: tuple[float, ...]
+
+
+class LiftedAnswer(_Part):
+    """What the same planner does without some limits: money saved (below 0: spent) and energy delivered beside."""
+
+    names: tuple[str, ...]
+    saves_eur: float
+    delivers_kwh: float
+
+
 class PlanAnswer(_Part):
     """The whole plan."""
 
@@ -57,12 +76,18 @@ class PlanAnswer(_Part):
     sessions: tuple[SessionAnswer, ...]
     battery_kw: tuple[float, ...] | None
     limits: tuple[LimitAnswer, ...]
+    without: tuple[LiftedAnswer, ...]
+    overloads: tuple[OverloadAnswer, ...]
     unmet: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def plan_answer(plan: Plan) -> PlanAnswer:
-    """A plan in the schema of answers; powers to the watt, energies to the watt-hour."""
+def plan_answer(plan: Plan, lifted: Sequence[Lifted] = ()) -> PlanAnswer:
+    """A plan in the schema of answers; powers to the watt, energies to the watt-hour.
+
+    Args:
+        lifted: limits that were taken away for comparison.
+    """
     reasons = plan.reasons or Reasons()
     return PlanAnswer(
         planner=plan.planner,
@@ -88,16 +113,35 @@ def plan_answer(plan: Plan) -> PlanAnswer:
             )
             for limit in reasons.limits
         ),
+        without=tuple(
+            LiftedAnswer(names=found.names, saves_eur=found.saves_eur, delivers_kwh=round(found.delivers_kwh, 3))
+            for found in lifted
+        ),
+        overloads=tuple(OverloadAnswer(name=over.name, over=_rounded(over.over)) for over in reasons.overloads),
         unmet=reasons.unmet,
         notes=reasons.notes,
     )
 
 
-def plan_json(plan: Plan) -> str:
+def plan_json(plan: Plan, lifted: Sequence[Lifted] = ()) -> str:
     """A plan as JSON, indented, each list of numbers on a line of its own."""
-    answer = plan_answer(plan).model_dump(mode="json")
+    answer = plan_answer(plan, lifted).model_dump(mode="json")
     lines = [f"  {json.dumps(key)}: {_block(value)}" for key, value in answer.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def plan_csv(problem: PlanningProblem, plan: Plan) -> str:
+    """Powers in kW, a row a step and a column a session, with price and sum beside: what a spreadsheet wants."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    battery = () if plan.battery_kw is None else ("site battery",)
+    rows.writerow(("start", "hours", "price_eur_per_kwh", *plan.session_ids, *battery, "sessions together"))
+    stored = [] if plan.battery_kw is None else [plan.battery_kw]
+    columns = np.round(np.vstack([plan.power_kw, *stored, plan.power_kw.sum(axis=0)]), 3) + 0.0
+    hours, prices = plan.horizon.hours.tolist(), problem.price_eur_per_kwh.tolist()
+    for when, step_h, price, powers in zip(plan.horizon.times(), hours, prices, columns.T.tolist(), strict=True):
+        rows.writerow((when.isoformat(), f"{step_h:g}", f"{price:g}", *powers))
+    return text.getvalue()
 
 
 def _block(value: object) -> str:

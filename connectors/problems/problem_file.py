@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
-from connectors.problems.series import Finite, Series
-from twin_core.errors import ConfigurationError
+from connectors.problems.series import Finite, NotNegative, NotNegativeSeries, Positive, Ratio, Series
 from twin_core.models.problem import Horizon
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(gt=0, le=1)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+def _printable(name: str) -> str:
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("must be visible characters, with no space at either end")
+    return name
+
+
+def _as_text(given: object) -> object:
+    # A bare number would be read as seconds since 1970, and a bare date as its midnight somewhere.
+    if isinstance(given, str) and not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", given):
+        raise ValueError('must be a time with its zone, such as "2026-11-21T18:30+01:00"')
+    if isinstance(given, int | float | list | dict) or given is None:
+        raise ValueError('must be a time with its zone, such as "2026-11-21T18:30+01:00"')
+    return given
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Time = Annotated[AwareDatetime, BeforeValidator(_as_text)]
 PhaseName = Literal["L1", "L2", "L3"]
 Moment = Annotated[
-    Annotated[Finite, Tag("hours")] | Annotated[AwareDatetime, Tag("time")],
+    Annotated[Finite, Tag("hours")] | Annotated[Time, Tag("time")],
     Discriminator(lambda given: "time" if not isinstance(given, int | float) else "hours"),
 ]
 """Hours from the start of the horizon, or a time with its zone such as "2026-11-21T18:30+01:00"."""
@@ -28,13 +51,13 @@ MOST_STEPS = 10_000
 """Longest horizon that is read: far above any that helps, far below what fills a memory."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """What every part of the schema keeps to: no field it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ByPhase(_Part):
+class ByPhase(Part):
     """A series for each phase; one left out is 0 for a load and no limit for a limit."""
 
     L1: Series | None = None
@@ -42,12 +65,18 @@ class ByPhase(_Part):
     L3: Series | None = None
 
 
+class LimitByPhase(ByPhase):
+    """A limit for each phase; none for one left out."""
+
+    L1: NotNegativeSeries | None = None
+    L2: NotNegativeSeries | None = None
+    L3: NotNegativeSeries | None = None
+
+
 def _names_phases(given: object) -> str:
-    names = given if isinstance(given, dict) else ()
-    return "by phase" if any(name in PHASES for name in names) or isinstance(given, ByPhase) else "alike"
+    times = not isinstance(given, dict) or all(":" in str(name) for name in given)
+    return "alike" if times and not isinstance(given, ByPhase) else "by phase"
 
-
-PHASES = ("L1", "L2", "L3")
 
 PerPhase = Annotated[
     Annotated[ByPhase, Tag("by phase")] | Annotated[Series, Tag("alike")], Discriminator(_names_phases)
@@ -55,17 +84,23 @@ PerPhase = Annotated[
 """One series for each of the three phases, or one for all of them."""
 
 
-class Grade(_Part):
+LimitPerPhase = Annotated[
+    Annotated[LimitByPhase, Tag("by phase")] | Annotated[NotNegativeSeries, Tag("alike")], Discriminator(_names_phases)
+]
+"""The same, of values that cannot be below 0."""
+
+
+class Grade(Part):
     """So many steps of one length."""
 
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     step_min: Positive
 
 
-class HorizonPart(_Part):
+class HorizonPart(Part):
     """`horizon`: from `start` on, `hours` in steps of `step_min`, or `grades` of steps that grow."""
 
-    start: AwareDatetime
+    start: Time
     step_min: Positive = 15.0
     hours: Positive = 24.0
     grades: tuple[Grade, ...] = ()
@@ -79,6 +114,11 @@ class HorizonPart(_Part):
             raise ValueError(f"{n_steps:.0f} steps are more than {MOST_STEPS}: plan a shorter time or longer steps")
         if abs(n_steps - round(n_steps)) > 1e-6 or n_steps < 1:
             raise ValueError(f"{self.hours:g} hours are no whole number of steps of {self.step_min:g} minutes")
+        try:
+            self.horizon().times()
+            _ = self.start + timedelta(hours=float(self.horizon().edges_h[-1]))
+        except OverflowError:
+            raise ValueError(f"start {self.start}: there is no calendar for the end of it") from None
         return self
 
     def horizon(self) -> Horizon:
@@ -88,7 +128,7 @@ class HorizonPart(_Part):
         return Horizon(self.start, self.step_min / 60.0, round(self.hours * 60.0 / self.step_min))
 
 
-class TaperPart(_Part):
+class TaperPart(Part):
     """`taper`: after `flat_kwh` more the highest power falls in a straight line, to 0 at `full_kwh`."""
 
     flat_kwh: NotNegative
@@ -101,7 +141,7 @@ class TaperPart(_Part):
         return self
 
 
-class _Stored(_Part):
+class _Stored(Part):
     capacity_kwh: Positive
     stored_kwh: NotNegative
     least_kwh: NotNegative = 0.0
@@ -112,11 +152,9 @@ class _Stored(_Part):
 
     @model_validator(mode="after")
     def _within(self) -> Self:
-        if not self.least_kwh <= self.stored_kwh <= self.capacity_kwh:
-            raise ValueError(
-                f"stored_kwh {self.stored_kwh:g} must lie between least_kwh {self.least_kwh:g} and capacity_kwh "
-                f"{self.capacity_kwh:g}"
-            )
+        for name, value in (("stored_kwh", self.stored_kwh), ("least_kwh", self.least_kwh)):
+            if not value <= self.capacity_kwh:
+                raise ValueError(f"{name} {value:g} is above capacity_kwh {self.capacity_kwh:g}: lower it")
         return self
 
 
@@ -133,12 +171,12 @@ class SiteBatteryPart(_Stored):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if not self.end_kwh <= self.stored_kwh:
-            raise ValueError(f"end_kwh {self.end_kwh:g} must not be above stored_kwh {self.stored_kwh:g}")
+        if not self.end_kwh <= self.capacity_kwh:
+            raise ValueError(f"end_kwh {self.end_kwh:g} is above capacity_kwh {self.capacity_kwh:g}: lower it")
         return self
 
 
-class SessionPart(_Part):
+class SessionPart(Part):
     """One of `sessions`: a vehicle, what it wants, how long it stays and how it is wired."""
 
     id: Name
@@ -193,21 +231,38 @@ class SessionPart(_Part):
             raise ValueError(f"rotation {'-'.join(self.rotation)} must name each of L1, L2 and L3 once")
         if self.switches_to_one_phase and self.phases == 1:
             raise ValueError("switches_to_one_phase: phases is 1 already")
+        if self.switches_to_one_phase and not self.lowest_kw > 0:
+            raise ValueError("switches_to_one_phase: needs a lowest current above 0, such as min_a 6")
         return self
 
 
-class NodePart(_Part):
+class NodePart(Part):
     """One of `nodes`: a point of the installation with limits of its own; the one without a parent is the root."""
 
     id: Name
     parent: Name | None = None
-    limit_a: PerPhase | None = None
-    limit_kw: Series | None = None
-    export_limit_kw: Series | None = None
+    limit_a: LimitPerPhase | None = None
+    limit_kw: NotNegativeSeries | None = None
+    export_limit_kw: NotNegativeSeries | None = None
     base_kw: PerPhase = 0.0
 
 
-class ProblemFile(_Part):
+class FuturePart(Part):
+    """One way in which things may come: real departures by session, and who comes beside."""
+
+    departures: dict[Name, Moment] = Field(default_factory=dict)
+    arrivals: tuple[SessionPart, ...] = ()
+
+
+class OutlookPart(Part):
+    """`outlook`: what is known about the uncertain, for the variants under uncertainty."""
+
+    prices_eur_per_kwh: tuple[Series, ...] = ()
+    base_load_sigma_kw: dict[Name, NotNegativeSeries] = Field(default_factory=dict)
+    futures: tuple[FuturePart, ...] = ()
+
+
+class ProblemFile(Part):
     """The whole problem."""
 
     name: str = ""
@@ -218,11 +273,14 @@ class ProblemFile(_Part):
     export_eur_per_kwh: Series | None = None
     demand_charge_eur_per_kw: NotNegative = 0.0
     peak_so_far_kw: NotNegative = 0.0
-    pv_kw: Series | None = None
+    pv_kw: NotNegativeSeries | None = None
+    pv_node: Name | None = None
+    pv_counted: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     site_battery: SiteBatteryPart | None = None
     carbon_kg_per_kwh: Series | None = None
     carbon_eur_per_kg: NotNegative = 0.0
     offerable_steps: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
+    outlook: OutlookPart | None = None
 
     @model_validator(mode="after")
     def _connected(self) -> Self:
@@ -230,12 +288,32 @@ class ProblemFile(_Part):
         _once("node", [n.id for n in self.nodes])
         _one_tree(self.nodes)
         places = {n.id for n in self.nodes}
+        known = ", ".join(sorted(places)) or "there are none"
         for session in self.sessions:
             if session.node is not None and session.node not in places:
-                raise ValueError(f"session {session.id!r}: node {session.node!r} is none of the nodes")
+                raise ValueError(f"session {session.id!r}: node {session.node!r} is none of the nodes ({known})")
             self._require_stay(session)
+        if self.pv_node not in {None, *places}:
+            raise ValueError(f"pv_node: node {self.pv_node!r} is none of the nodes ({known})")
         if self.site_battery is not None and self.site_battery.node not in {None, *places}:
-            raise ValueError(f"site_battery: node {self.site_battery.node!r} is none of the nodes")
+            raise ValueError(f"site_battery: node {self.site_battery.node!r} is none of the nodes ({known})")
+        return self
+
+    @model_validator(mode="after")
+    def _foreseen(self) -> Self:
+        nodes, sessions = {n.id for n in self.nodes}, {s.id for s in self.sessions}
+        for future in self.outlook.futures if self.outlook is not None else ():
+            strangers = [name for name in future.departures if name not in sessions]
+            if strangers:
+                raise ValueError(f"outlook: futures: departures: {strangers[0]!r} is none of the sessions")
+            for arrival in future.arrivals:
+                if arrival.id in sessions:
+                    raise ValueError(f"outlook: futures: arrival {arrival.id!r} is a session already")
+                if arrival.node is not None and arrival.node not in nodes:
+                    raise ValueError(
+                        f"outlook: futures: arrival {arrival.id!r}: node {arrival.node!r} is none of the nodes"
+                    )
+                self._require_stay(arrival)
         return self
 
     def _require_stay(self, session: SessionPart) -> None:
@@ -274,50 +352,3 @@ def _one_tree(nodes: tuple[NodePart, ...]) -> None:
                 raise ValueError(f"node {name!r} is its own ancestor: give one of them another parent")
             seen.add(at)
             at = parents[at]
-
-
-def parse_problem(text: str | bytes, name: str = "the problem") -> ProblemFile:
-    """A problem from its JSON.
-
-    Raises:
-        ConfigurationError: it is no JSON, or a field has no sensible value; every fault with field, value and remedy.
-    """
-    try:
-        return ProblemFile.model_validate_json(text)
-    except ValidationError as error:
-        raise ConfigurationError(_described(name, error)) from error
-
-
-def read_problem(path: Path) -> ProblemFile:
-    """A problem from its file.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or as `parse_problem`.
-    """
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
-    return parse_problem(text, str(path))
-
-
-def _described(name: str, error: ValidationError) -> str:
-    """Every fault, one a line: where, what, and the value that was given."""
-    lines = [f"{name}: {error.error_count()} fault(s)"]
-    for fault in error.errors(include_url=False):
-        tags = {"by time", "by step", "one value", "by phase", "alike", "hours", "time"}
-        where = ".".join(str(part) for part in fault["loc"] if part not in tags) or "the whole"
-        given = fault["input"]
-        shown = "" if isinstance(given, dict | list | tuple) else f" (given: {str(given)[:60]!r})"
-        lines.append(f"  {where}: {_remedy(fault['type'], fault['msg'])}{shown}")
-    return "\n".join(lines)
-
-
-def _remedy(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "no such field: see docs/planning.md for those there are"
-    if kind == "missing":
-        return "is missing: give a value"
-    if kind == "timezone_aware":
-        return 'needs a time zone, such as "2026-11-21T18:00+01:00"'
-    return message.removeprefix("Value error, ")

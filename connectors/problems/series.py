@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from twin_core.errors import ConfigurationError
 from twin_core.models.problem import Array, Horizon
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+MOST = 1e6
+"""Largest number that is read, in any unit: a gigawatt, a gigawatt hour. Beyond it there are only slips of the pen."""
+
+LEAST = 1e-6
+"""Smallest number above 0 that is told from 0: below it solvers see nothing but their own rounding."""
+
+
+def _without_dust(value: float) -> float:
+    return 0.0 if abs(value) < LEAST else value
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST, le=MOST), AfterValidator(_without_dust)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, le=MOST, allow_inf_nan=False), AfterValidator(_without_dust)]
+Positive = Annotated[float, Field(strict=True, ge=LEAST, le=MOST, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(strict=True, ge=0.01, le=1)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -29,6 +44,23 @@ Series = Annotated[
     Discriminator(_form),
 ]
 """One value, a list with one for each step, or values by time of day, each valid from its time until the next."""
+
+
+def _not_below_zero(series: Series) -> Series:
+    for value in _values(series):
+        if value < 0:
+            raise ValueError(f"{value:g} is below 0")
+    return series
+
+
+NotNegativeSeries = Annotated[Series, AfterValidator(_not_below_zero)]
+"""The same, of values that cannot be below 0."""
+
+
+def _values(series: Series) -> Iterable[float]:
+    if isinstance(series, dict):
+        return series.values()
+    return series if isinstance(series, tuple) else (series,)
 
 
 def laid_out(field: str, series: Series, horizon: Horizon) -> Array:

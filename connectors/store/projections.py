@@ -7,7 +7,7 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 
-from connectors.store.codec import encode_event
+from connectors.store.codec import decode_event, encode_event
 from connectors.store.schema import microseconds
 from twin_core.errors import StorageError
 from twin_core.models.events import (
@@ -85,7 +85,7 @@ def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
             elif event.id_tag is not None:
                 _keep_latest(connection, "request", f"tag {event.id_tag}", event, body)
         case TransactionStopped():
-            _forget_requests(connection, event)
+            _close_request(connection, event)
         case _:
             pass
 
@@ -135,8 +135,26 @@ def _keep_latest(connection: sqlite3.Connection, topic: str, name: str, event: E
     )
 
 
-def _forget_requests(connection: sqlite3.Connection, event: TransactionStopped) -> None:
-    """A request ends with the session it was for."""
+def _close_request(connection: sqlite3.Connection, event: TransactionStopped) -> None:
+    """A request ends with the session it was for; the departure it announced is kept to learn from."""
     row = connection.execute("SELECT id_tag FROM transactions WHERE id = ?", (event.transaction_id,)).fetchone()
     names = [f"connector {event.connector_id}"] + ([f"tag {row[0]}"] if row else [])
+    requests = [
+        (utc_us, name, body)
+        for name in names
+        for utc_us, body in connection.execute(
+            "SELECT utc_us, body FROM facts WHERE topic = 'request' AND name = ?", (name,)
+        )
+    ]
+    if row and requests:
+        _keep_announcement(connection, event, max(requests)[2])
     connection.executemany("DELETE FROM facts WHERE topic = 'request' AND name = ?", [(name,) for name in names])
+
+
+def _keep_announcement(connection: sqlite3.Connection, event: TransactionStopped, body: bytes) -> None:
+    request = decode_event(body)
+    if isinstance(request, RequestAnnounced) and request.request.departure is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO announcements (transaction_id, departure_us, firm) VALUES (?, ?, ?)",
+            (event.transaction_id, microseconds(request.request.departure), int(request.request.firm)),
+        )

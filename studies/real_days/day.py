@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -17,6 +17,8 @@ STEPS: Final = 288
 MAX_KW: Final = 32 * 0.208
 """Stations of both sites: 32 A between two lines of 208 V."""
 
+_WORKING_DAY_STEPS: Final = 96
+
 
 @dataclass(frozen=True, slots=True)
 class Stay:
@@ -28,6 +30,7 @@ class Stay:
         announced: the step its driver said to be gone in, after `arrival`, perhaps beyond midnight.
         energy_kwh: wanted: what it got in truth, and no more than its stay allows.
         pair: 0, 1 or 2: the two of three lines it charges between.
+        claimed: whether its driver announced anything; where not, the record holds the true departure as `announced`.
     """
 
     station: str
@@ -36,6 +39,12 @@ class Stay:
     announced: int
     energy_kwh: float
     pair: int
+    claimed: bool = True
+
+    @property
+    def steps(self) -> int:
+        """How many steps it stays."""
+        return self.departure - self.arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,26 @@ class Day:
     def wanted_kwh(self) -> float:
         """Energy of all sessions."""
         return sum(stay.energy_kwh for stay in self.stays)
+
+    @property
+    def unclaimed(self) -> float:
+        """Part of the sessions whose drivers announced nothing."""
+        return sum(not stay.claimed for stay in self.stays) / max(1, len(self.stays))
+
+    def with_typical_stays(self, past: Sequence[Day]) -> Day:
+        """The day as it was known to somebody: who announced nothing is taken to stay as long as earlier drivers did.
+
+        Args:
+            past: earlier days; the median of their stays is typical, and a working day where there are none.
+        """
+        stayed = [stay.steps for day in past for stay in day.stays]
+        typical = round(float(np.median(stayed))) if stayed else _WORKING_DAY_STEPS
+        told = tuple(stay if stay.claimed else replace(stay, announced=stay.arrival + typical) for stay in self.stays)
+        return replace(self, stays=told)
+
+    def with_all_claimed(self) -> Day:
+        """The day with what the record gives as announced taken at its word, of those who announced nothing too."""
+        return replace(self, stays=tuple(replace(stay, claimed=True) for stay in self.stays))
 
 
 def day_of(site: str, when: date, recorded: Iterable[RecordedSession]) -> Day:
@@ -92,6 +121,7 @@ def _stay(session: RecordedSession, midnight: datetime, pairs: dict[str, int]) -
         announced=max(int(announced), first + 1),
         energy_kwh=min(session.energy_kwh, MAX_KW * STEP_H * (last - first)),
         pair=pairs.setdefault(session.station, len(pairs) % 3),
+        claimed=session.claimed,
     )
 
 

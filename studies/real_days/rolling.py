@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from simulators.acn import ZONE
 from studies.real_days.day import MAX_KW, STEP_H, STEPS, Day, Stay
 from studies.real_days.network import Network
 from twin_core.forecasting.arrivals import ArrivalForecast
-from twin_core.forecasting.stays import StayForecast
+from twin_core.forecasting.stays import COUNTED_ON, LIKELY, StayForecast, StayOutlook
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.planner import Planner
@@ -36,7 +37,7 @@ class Foresight:
 
     Attributes:
         announced: whether departures are those the drivers announced; else the true ones.
-        stays: corrects announced departures; None takes them at their word.
+        stays: what past stays say about announced departures; None takes these at their word.
         arrivals: sessions expected, by earlier days; None plans for who is here.
     """
 
@@ -82,7 +83,7 @@ def live(
         ]
         if not here:
             continue
-        problem = problem_at(day, network, foresight, step, here, remaining_kwh)
+        problem = problem_at(day, network, foresight, step, here, remaining_kwh, power_kw)
         begun = time.perf_counter()
         plan = planner.plan(problem)
         tick_ms.append((time.perf_counter() - begun) * 1000)
@@ -96,14 +97,32 @@ def live(
 
 
 def problem_at(
-    day: Day, network: Network, foresight: Foresight, step: int, here: Sequence[int], remaining_kwh: Array
+    day: Day,
+    network: Network,
+    foresight: Foresight,
+    step: int,
+    here: Sequence[int],
+    remaining_kwh: Array,
+    charged_kw: Array | None = None,
 ) -> PlanningProblem:
-    """What a planner is asked at a step: first who is here, then who is expected."""
+    """What a planner is asked at a step: first who is here, then who is expected.
+
+    Args:
+        here: rows of the day's stays.
+        remaining_kwh: shape (n_stays,).
+        charged_kw: shape (n_stays, STEPS), as charged so far; None says nothing of whose turn it was.
+    """
     present = [day.stays[row] for row in here]
-    left_h = [_left_h(stay, step, foresight) for stay in present]
     needs = [
-        _need(f"stay {row}", float(remaining_kwh[row]), until_h, waited_h=(step - stay.arrival) * STEP_H)
-        for row, stay, until_h in zip(here, present, left_h, strict=True)
+        _present(
+            row,
+            stay,
+            step,
+            float(remaining_kwh[row]),
+            foresight,
+            None if charged_kw is None else _idle_h(charged_kw[row, :step]),
+        )
+        for row, stay in zip(here, present, strict=True)
     ]
     pairs = [stay.pair for stay in present]
     if foresight.arrivals is not None:
@@ -126,15 +145,33 @@ def whole_day(day: Day, network: Network) -> PlanningProblem:
     return PlanningProblem(Horizon(midnight, STEP_H, STEPS), needs, day.price_eur_per_kwh, caps)
 
 
-def _left_h(stay: Stay, step: int, foresight: Foresight) -> float:
+def _idle_h(charged_kw: Array) -> float | None:
+    """Hours since the last of these steps in which it charged; None where it never did."""
+    charged = np.flatnonzero(charged_kw)
+    return (charged_kw.size - 1 - int(charged[-1])) * STEP_H if charged.size else None
+
+
+def _present(
+    row: int, stay: Stay, step: int, remaining_kwh: float, foresight: Foresight, idle_h: float | None
+) -> SessionNeed:
+    """Who is here, and how long for by all that is told."""
+    name, waited_h, until_midnight_h = f"stay {row}", (step - stay.arrival) * STEP_H, (STEPS - step) * STEP_H
     if not foresight.announced:
-        return (stay.departure - step) * STEP_H
-    until_midnight_h = (STEPS - step) * STEP_H
-    if foresight.stays is not None:
-        left_h = foresight.stays.left_h((stay.announced - stay.arrival) * STEP_H, (step - stay.arrival) * STEP_H)
-        return min(max(left_h, STEP_H), until_midnight_h)
-    left = stay.announced - step if stay.announced > step else _OVERDUE_STEPS
-    return min(left * STEP_H, until_midnight_h)
+        return _need(name, remaining_kwh, (stay.departure - step) * STEP_H, waited_h=waited_h, idle_h=idle_h)
+    if foresight.stays is None:
+        left = stay.announced - step if stay.announced > step else _OVERDUE_STEPS
+        return _need(name, remaining_kwh, min(left * STEP_H, until_midnight_h), waited_h=waited_h, idle_h=idle_h)
+    outlook = _outlook(foresight.stays, stay)
+    counted_h, likely_h = (
+        min(max(outlook.left_h(waited_h, part), STEP_H), until_midnight_h) for part in (COUNTED_ON, LIKELY)
+    )
+    return _need(name, remaining_kwh, counted_h, waited_h=waited_h, idle_h=idle_h, likely_departure_h=likely_h)
+
+
+@lru_cache(maxsize=1024)
+def _outlook(forecast: StayForecast, stay: Stay) -> StayOutlook:
+    """What the forecast says of a stay when it begins, from what is known then."""
+    return forecast.outlook((stay.announced - stay.arrival) * STEP_H, stay.arrival * STEP_H, stay.energy_kwh)
 
 
 def _expected(forecast: ArrivalForecast, step: int) -> list[SessionNeed]:
@@ -161,8 +198,10 @@ def _need(
     *,
     arrival_h: float = 0.0,
     waited_h: float = 0.0,
+    idle_h: float | None = None,
     max_kw: float = MAX_KW,
     priority: float = 1.0,
+    likely_departure_h: float | None = None,
 ) -> SessionNeed:
     return SessionNeed(
         session_id=SessionId(name),
@@ -174,7 +213,9 @@ def _need(
         min_kw=0.0,
         kw_per_a=0.208,
         waited_h=waited_h,
+        idle_h=idle_h,
         priority=priority,
+        likely_departure_h=likely_departure_h,
     )
 
 

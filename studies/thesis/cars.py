@@ -52,7 +52,7 @@ def study_day(set_up: CarsSetUp, prices: PriceHistory, seed: int, bench: SolverB
         wanted_kwh=sum(session.energy_kwh for session in problem.sessions),
         optimal=result(problem, optimal),
         fifs=Baseline(result(problem, fifs), result(problem, optimal_like_fifs)),
-        equal_share=Baseline(result(problem, equal_share), result(problem, optimal_like_share)),
+        others={"equal_share": Baseline(result(problem, equal_share), result(problem, optimal_like_share))},
         more={"proved": float(all(plan.status is PlanStatus.PROVED for plan in plans))},
     )
     return outcome, CarsDay(set_up, problem, optimal, fifs, equal_share)

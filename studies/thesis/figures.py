@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_OPTIMAL, _FIFS, _CARBON = "#0b5fa5", "#c8501e", "#3a7d44"
+_OPTIMAL, _FIFS, _CARBON, _STAYING = "#0b5fa5", "#c8501e", "#3a7d44", "#7b3f98"
+_MOST_IN_A_ROW = 4
+"""Entries that a legend below the picture has room for."""
 
 
 def require_matplotlib() -> None:
@@ -55,6 +57,7 @@ def draw_figures(folder: Path, day: CarsDay | CohortDay, prices: PriceHistory, f
     drawn |= _of_cars(day, front) if isinstance(day, CarsDay) else _of_cohorts(day)
     written: list[Path] = []
     for name, figure in drawn.items():
+        figure.suptitle(f"({day.set_up.name}) {day.set_up.title}", fontsize=10)
         for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
             path = folder / f"{day.set_up.name}_{name}.{suffix}"
             figure.savefig(path, dpi=150, metadata=metadata)
@@ -76,17 +79,18 @@ def _of_cars(day: CarsDay, front: Sequence[Row]) -> dict[str, Figure]:
 
 
 def _of_cohorts(day: CohortDay) -> dict[str, Figure]:
-    charged_kw = day.set_up.max_kw
-    states = day.cohorts.states(day.optimal)[:-1]
-    fifs_states = day.cohorts.states(day.fifs)[:-1]
-    optimal_kw, fifs_kw = day.optimal.sum(axis=1) * charged_kw, day.fifs.sum(axis=1) * charged_kw
+    ways = [(day.optimal, _OPTIMAL, "optimal", "-"), (day.fifs, _FIFS, "FIFS, all the model's rows allow", "--")]
+    if not np.allclose(day.fifs.charging, day.fifs_staying.charging):
+        ways.append((day.fifs_staying, _STAYING, "FIFS, only who stays", ":"))
+    parked = [(run.waiting[:-1].sum(axis=1), colour, label, style) for run, colour, label, style in ways]
+    power = [(run.power_kw, colour, label, style) for run, colour, label, style in ways]
     return {
-        "price": _figure(lambda ax: _one_price(ax, day.cohorts.price_eur_per_kwh)),
+        "price": _figure(lambda ax: _one_price(ax, day.model.price_eur_per_kwh)),
         "arrival_rate": _figure(lambda ax: _rate(ax, day)),
-        "occupancy": _figure(lambda ax: _two(ax, states.sum(axis=1), fifs_states.sum(axis=1), "cars parked")),
-        "power": _figure(lambda ax: _two(ax, optimal_kw, fifs_kw, "power (kW)")),
-        "charging_by_class": _figure(lambda ax: _by_class(ax, day.optimal, "cars charging, C")),
-        "states_by_class": _figure(lambda ax: _by_class(ax, states, "cars present, X")),
+        "occupancy": _figure(lambda ax: _side_by_side(ax, parked, "cars parked")),
+        "power": _figure(lambda ax: _side_by_side(ax, power, "power of all cars (kW)")),
+        "charging_by_class": _figure(lambda ax: _by_class(ax, day.optimal.charging, "cars charging, C")),
+        "states_by_class": _figure(lambda ax: _by_class(ax, day.optimal.waiting[:-1], "cars that want more, X")),
     }
 
 
@@ -96,6 +100,12 @@ def _figure(draw: Callable[[Axes], None], size: tuple[float, float] = (8.0, 4.5)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     draw(axes)
+    handles, names = axes.get_legend_handles_labels()
+    # Outside, so that it hides no curve; the topmost of a stack comes first.
+    if len(handles) > _MOST_IN_A_ROW:
+        figure.legend(handles[::-1], names[::-1], loc="outside right upper", fontsize=7)
+    elif handles:
+        figure.legend(handles, names, loc="outside lower center", ncols=len(handles))
     return figure
 
 
@@ -112,28 +122,28 @@ def _over_day(axes: Axes, values: Array, colour: str, label: str = "", style: st
     axes.step(edges, np.append(values, values[-1]), where="post", color=colour, label=label, linestyle=style)
 
 
-def _two(axes: Axes, optimal: Array, fifs: Array, what: str) -> None:
-    _over_day(axes, optimal, _OPTIMAL, "optimal")
-    _over_day(axes, fifs, _FIFS, "FIFS", "--")
+def _side_by_side(axes: Axes, ways: Sequence[tuple[Array, str, str, str]], what: str) -> None:
+    for values, colour, label, style in ways:
+        _over_day(axes, values, colour, label, style)
     axes.set_ylabel(what)
     axes.set_ylim(bottom=0)
-    axes.legend()
     _hours(axes)
 
 
-def _one_price(axes: Axes, price_eur_per_kwh: Array) -> None:
-    _over_day(axes, price_eur_per_kwh, _OPTIMAL, "electricity")
+def _one_price(axes: Axes, price_eur_per_kwh: Array, label: str = "") -> None:
+    _over_day(axes, price_eur_per_kwh, _OPTIMAL, label)
     axes.set_ylabel("price (€/kWh)")
     _hours(axes)
 
 
 def _prices(axes: Axes, day: CarsDay) -> None:
-    _one_price(axes, day.problem.price_eur_per_kwh)
-    if day.problem.carbon_kg_per_kwh is not None:
+    if day.problem.carbon_kg_per_kwh is None:
+        _one_price(axes, day.problem.price_eur_per_kwh)
+    else:
+        _one_price(axes, day.problem.price_eur_per_kwh, "electricity")
         carbon = day.problem.carbon_kg_per_kwh * day.problem.carbon_eur_per_kg
         _over_day(axes, carbon, _CARBON, "carbon, λ·C₀·e", "--")
         axes.set_ylim(bottom=0)
-        axes.legend()
 
 
 def _occupancy(axes: Axes, day: CarsDay) -> None:
@@ -154,18 +164,22 @@ def _availability(axes: Axes, day: CarsDay) -> None:
         vmin=0,
         vmax=1,
     )
+    axes.fill_between([], [], color="#67000d", label="parked")
     axes.set_ylabel("car, by arrival")
     _hours(axes)
 
 
 def _powers(axes: Axes, day: CarsDay) -> None:
-    _two(axes, day.optimal.power_kw.sum(axis=0), day.fifs.power_kw.sum(axis=0), "power of all cars (kW)")
+    ways = [
+        (day.optimal.power_kw.sum(axis=0), _OPTIMAL, "optimal", "-"),
+        (day.fifs.power_kw.sum(axis=0), _FIFS, "FIFS", "--"),
+    ]
+    _side_by_side(axes, ways, "power of all cars (kW)")
     # A cap far above what is used would flatten the curves.
     highest = max(plan.power_kw.sum(axis=0).max() for plan in (day.optimal, day.fifs))
     if day.set_up.cap_kw < 2 * highest:
         axes.axhline(day.set_up.cap_kw, color="black", linewidth=0.8, linestyle=":", label="cap")
         axes.set_ylim(top=1.05 * max(highest, day.set_up.cap_kw))
-        axes.legend()
 
 
 def _cost_per_ev(axes: Axes, day: CarsDay) -> None:
@@ -177,7 +191,6 @@ def _cost_per_ev(axes: Axes, day: CarsDay) -> None:
     axes.set_xlabel("car, by arrival")
     axes.set_ylabel("cost of its energy (€)")
     axes.grid(alpha=0.3)
-    axes.legend()
 
 
 def _pareto(axes: Axes, front: Sequence[Row]) -> None:
@@ -209,7 +222,7 @@ def _covariance(axes: Axes, history: PriceHistory) -> None:
 
 
 def _rate(axes: Axes, day: CohortDay) -> None:
-    _over_day(axes, day.cohorts.rate_per_h, _OPTIMAL)
+    _over_day(axes, day.arrivals.rate_per_h, _OPTIMAL)
     axes.set_ylabel("arrivals λ (cars per hour)")
     axes.set_ylim(bottom=0)
     _hours(axes)
@@ -225,6 +238,5 @@ def _by_class(axes: Axes, cars: Array, what: str) -> None:
     labels = [f"class {i}" for i in classes]
     axes.stackplot(edges, stacked, labels=labels, colors=list(colours), step="post")
     axes.set_ylabel(what)
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], names[::-1], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set_ylim(bottom=0)
     _hours(axes)

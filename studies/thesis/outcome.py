@@ -41,10 +41,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A rule, and the optimum that delivers exactly what the rule delivers."""
+    """A rule, and the optimum that delivers exactly what the rule delivers.
+
+    Attributes:
+        optimal: at the published settings, where it is not the outcome's own that the rule is compared with.
+    """
 
     rule: Result
     optimal_at_its_energy: Result
+    optimal: Result | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,9 @@ class Outcome:
     Attributes:
         wanted_kwh: by all cars.
         optimal: at the published settings.
-        fifs: first in, first served, in strict order.
-        equal_share: the other reading of FIFS, by the formula of section 2.8.
+        fifs: first in, first served, in strict order; in a cohort set-up, all that the model's rows allow.
+        others: other readings of FIFS by name: `equal_share` by the formula of section 2.8; in a cohort set-up also
+            `fifs_staying`, which charges only who stays, and `both_staying`, where the optimum does so too.
         more: numbers that only this model has.
     """
 
@@ -64,24 +70,28 @@ class Outcome:
     wanted_kwh: float
     optimal: Result
     fifs: Baseline
-    equal_share: Baseline
+    others: dict[str, Baseline] = field(default_factory=dict)
     more: Row = field(default_factory=dict)
 
     def row(self) -> Row:
-        """All of it with its names; ratios are cost of the optimum over cost of the rule."""
+        """All of it with its names; ratios are cost of the optimum over cost of the rule.
+
+        The ratios of the other readings begin with their names.
+        """
+        found = {"seed": self.seed, "cars": self.cars, "wanted_kwh": self.wanted_kwh, **self.optimal.row("optimal")}
+        found |= self._compared("fifs", self.fifs, "")
+        for name, baseline in self.others.items():
+            found |= self._compared(name, baseline, f"{name}_")
+        return found | self.more
+
+    def _compared(self, name: str, baseline: Baseline, prefix: str) -> Row:
+        optimal = baseline.optimal or self.optimal
         return {
-            "seed": self.seed,
-            "cars": self.cars,
-            "wanted_kwh": self.wanted_kwh,
-            **self.optimal.row("optimal"),
-            **self.fifs.rule.row("fifs"),
-            **self.fifs.optimal_at_its_energy.row("optimal_at_fifs_energy"),
-            **self.equal_share.rule.row("equal_share"),
-            "ratio_published": _ratio(self.optimal, self.fifs.rule),
-            "ratio_equal_energy": _ratio(self.fifs.optimal_at_its_energy, self.fifs.rule),
-            "equal_share_ratio_published": _ratio(self.optimal, self.equal_share.rule),
-            "equal_share_ratio_equal_energy": _ratio(self.equal_share.optimal_at_its_energy, self.equal_share.rule),
-            **self.more,
+            **({} if baseline.optimal is None else baseline.optimal.row(f"{name}_optimal")),
+            **baseline.rule.row(name),
+            **baseline.optimal_at_its_energy.row(f"optimal_at_{name}_energy"),
+            f"{prefix}ratio_published": _ratio(optimal, baseline.rule),
+            f"{prefix}ratio_equal_energy": _ratio(baseline.optimal_at_its_energy, baseline.rule),
         }
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from gateway.scenario_file import find_site, read_scenario, shipped_scenarios
 from gateway.site_faults import site_faults
-from gateway.site_file import parse_site, read_site, site_tree, tariff
+from gateway.site_file import parse_site, read_site, site_terms, site_tree, tariff
 from tests.gateway.site_texts import GOOD, changed, with_line
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
+from twin_core.models.tariff import SiteTerms
 from twin_core.safety.parameters import EnvelopeParameters
 
 IMPOSSIBLE = {
@@ -207,3 +208,54 @@ def test_an_imposed_limit_only_ever_lowers_and_is_gone_when_lifted(amps: float |
     assert 0 <= imposed.root.limit_a <= 63.0
     assert 0 <= imposed.root.limit_kw <= 40.0
     assert imposed.with_limit(NodeId("grid"), None, None).nodes == tree.nodes
+
+
+# What else counts at the site's meter.
+
+ENERGY = """
+name = "yard"
+timezone = "Europe/Amsterdam"
+[grid]
+limit_a = 63
+[tariff]
+export_eur_per_kwh = { "00:00" = 0.05, "12:00" = 0.01 }
+demand_charge_eur_per_kw = 8.5
+[pv]
+forecast_kw = { "00:00" = 0, "08:00" = 12.5 }
+[carbon]
+kg_per_kwh = 0.3
+eur_per_kg = 0.08
+"""
+
+
+def test_export_sun_carbon_and_demand_charge_are_laid_out_in_local_time() -> None:
+    since = datetime(2026, 11, 20, tzinfo=UTC)
+    terms = site_terms(parse_site(ENERGY, "here")[0], since)
+    assert terms.demand_charge_eur_per_kw == 8.5
+    assert terms.carbon_eur_per_kg == 0.08
+    assert terms.pv_kw is not None
+    assert [terms.pv_kw.at(since.replace(hour=hour)) for hour in (6, 7)] == [0.0, 12.5]
+    assert terms.export_eur_per_kwh is not None
+    assert [terms.export_eur_per_kwh.at(since.replace(hour=hour)) for hour in (10, 11)] == [0.05, 0.01]
+    assert terms.carbon_kg_per_kwh is not None
+    assert terms.carbon_kg_per_kwh.at(since) == 0.3
+
+
+def test_a_site_that_says_nothing_of_it_has_no_terms() -> None:
+    assert site_terms(parse_site("name = 'yard'\n[grid]\nlimit_a = 63", "here")[0], datetime.now(UTC)) == SiteTerms()
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("[battery]\ncapacity_kwh = 100", "no connector that commands a site battery"),
+        ("[pv]\nforecast_kw = -3.0", "not negative"),
+        ('[pv]\nforecast_kw = { "8 o clock" = 3.0 }', "no local time of day"),
+        ("[carbon]\nkg_per_kwh = {}", "at least one value"),
+        ("[tariff]\nexport_eur_per_kwh = {}", "at least one value"),
+        ("[tariff]\ndemand_charge_eur_per_kw = -1", "greater than or equal to 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(table: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        parse_site(f"name = 'yard'\n[grid]\nlimit_a = 63\n{table}", "here")

@@ -73,6 +73,7 @@ class Report:
     decision: Decision
     verdicts: dict[ConnectorId, Verification] = field(default_factory=dict)
     distrusted: frozenset[ConnectorId] = frozenset()
+    counted_until: dict[SessionId, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
@@ -17,6 +19,7 @@ from tests.panel.depot import AFTERNOON, CHARGING, NOON, Outlet, Report, report
 from tests.services import free_port, require_program
 from twin_core.models.charger import ChargerIdentity, ConnectorStatus
 from twin_core.models.grant import Verdict
+from twin_core.models.plan import LimitReason, ReasonCode, Reasons, SessionReason
 from twin_core.models.quantities import Instant
 
 pytestmark = [pytest.mark.services, pytest.mark.asyncio(loop_scope="module")]
@@ -121,6 +124,29 @@ async def test_what_happens_in_the_depot_happens_on_the_page(chromium: Browser) 
         await seen.show(report((*gone, Outlet(adopted=True, vendor="Stranger", model="X")), now=start.later(3)))
         assert "Stranger X (not in the site file)" in (await seen.texts(".tile"))[1]
         assert seen.feed.counters.resyncs == 0
+        assert seen.complaints == []
+
+
+async def test_the_page_says_why_the_plan_is_as_it_is(chromium: Browser) -> None:
+    plain = report()
+    plan = plain.snapshot.plan
+    assert plan is not None
+    price = np.zeros(plan.horizon.n_steps)
+    price[4:10] = 0.125
+    limits = (LimitReason("grid L1", 1.5, price, 3.0), LimitReason("feeder-a kW", 0.5, price, 1.0))
+    bus = next(name for name in plan.session_ids if name.startswith("CP-04"))
+    sessions = [SessionReason(name, ReasonCode.LIMITED, "", "grid L1", 0.2) for name in plan.session_ids]
+    made = report(plan=replace(plan, reasons=Reasons(tuple(sessions), limits)))
+    made = replace(made, counted_until={bus: made.snapshot.now.utc + timedelta(hours=2)})
+    async with opened(chromium, made) as seen:
+        [why] = await seen.texts("#plan-why")
+        assert "grid L1 (1 h 30 min from 17:24, up to 0.125 € for one more A an hour); feeder-a kW" in why
+        assert "1 vehicle goes short, fairness" in why
+        [card] = await seen.texts(".card[data-id='CP-04/1']")
+        assert "grid is full on L1" in card
+        assert "counted on until 18:24" in card
+        await seen.show(report(plan=replace(plan, unserved_kwh=np.zeros(len(plan.session_ids)))))
+        assert await seen.page.locator("#plan-why").is_hidden()
         assert seen.complaints == []
 
 

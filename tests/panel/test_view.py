@@ -1,13 +1,17 @@
+import math
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import pytest
 
 from panel.view import ViewSettings, view
-from tests.panel.depot import AFTERNOON, CHARGING, EVSE, Outlet, report
+from tests.panel.depot import AFTERNOON, CHARGING, EVSE, Outlet, Report, report
 from twin_core.models.charger import ConnectorReading, ConnectorStatus
 from twin_core.models.grant import Verdict
-from twin_core.models.plan import PlanStatus
+from twin_core.models.plan import LimitReason, PlanStatus, ReasonCode, Reasons, SessionReason
+from twin_core.models.problem import Horizon
 
 
 def why(outlet: Outlet) -> str:
@@ -144,3 +148,114 @@ def test_many_quiet_chargers_make_one_line_and_the_worst_comes_first() -> None:
 def test_alarm_ids_are_unique_so_that_a_page_can_keep_them_apart() -> None:
     found = alarm_ids(report(AFTERNOON * 3, shedding=True))
     assert len(found) == len(set(found))
+
+
+# Why the plan is as it is.
+
+WAITING = Outlet(EVSE, 0, 0, requested_kwh=18, energy_kwh=2, leaves_h=7.5, tag="BUS-2")
+GENTLE = Outlet(CHARGING, 10.1, 10, requested_kwh=35, energy_kwh=9, leaves_h=6, tag="VAN-15")
+
+
+def planned(
+    outlet: Outlet, code: ReasonCode, *, missing_kwh: float = 0.0, limit: str = "", price: float = 0.18
+) -> Report:
+    """A depot of one vehicle and its plan, with the plan's reason for it."""
+    made = report((outlet,))
+    assert made.snapshot.plan is not None
+    reason = SessionReason(made.snapshot.plan.session_ids[0], code, "", limit, price)
+    reasons = Reasons((reason,))
+    return report((outlet,), plan=replace(made.snapshot.plan, reasons=reasons, unserved_kwh=np.array([missing_kwh])))
+
+
+@pytest.mark.parametrize(
+    ("outlet", "code", "said", "words"),
+    [
+        (
+            WAITING,
+            ReasonCode.CHEAPER_LATER,
+            {},
+            "the plan charges it later, where energy costs no more (0.18 €/kWh)",
+        ),
+        (
+            GENTLE,
+            ReasonCode.CHEAPER_LATER,
+            {"price": math.inf},
+            "the plan charges the rest later, where energy costs no more",
+        ),
+        (GENTLE, ReasonCode.LIMITED, {"limit": "grid L1"}, "the plan charges it gently: grid is full on L1"),
+        (
+            WAITING,
+            ReasonCode.SHORT,
+            {"missing_kwh": 2.5, "limit": "feeder-a kW"},
+            "will leave 2.5 kWh short: feeder-a is at its power limit",
+        ),
+        (WAITING, ReasonCode.SHORT, {"missing_kwh": 2.5}, "will leave 2.5 kWh short, others come first"),
+        (WAITING, ReasonCode.STAY_TOO_SHORT, {"missing_kwh": 1.0}, "will leave 1.0 kWh short: its stay is too short"),
+    ],
+)
+def test_the_plans_reason_is_told_in_an_operators_words(
+    outlet: Outlet, code: ReasonCode, said: dict[str, Any], words: str
+) -> None:
+    assert view(planned(outlet, code, **said)).connectors[0].why == words
+
+
+def test_a_reason_from_before_the_rounding_is_not_told_where_it_is_wrong() -> None:
+    """Said of powers before they were rounded to what can be offered: who gets nothing is not at full power."""
+    assert view(planned(WAITING, ReasonCode.FULL_POWER)).connectors[0].why == "the plan charges it later"
+
+
+def test_a_reason_for_now_is_not_told_once_its_step_is_over() -> None:
+    made = planned(WAITING, ReasonCode.LIMITED, limit="grid L1")
+    later = replace(made, snapshot=replace(made.snapshot, now=made.snapshot.now.later(3600.0)))
+    assert "full" not in view(later).connectors[0].why
+
+
+def test_a_plan_tells_the_limits_it_fills_and_how_evenly_it_serves() -> None:
+    made = report()
+    plan = made.snapshot.plan
+    assert plan is not None
+    price = np.zeros(plan.horizon.n_steps)
+    price[4:10] = 0.125
+    limits = tuple(LimitReason(name, 1.5, price, 3.0) for name in ("grid L1", "grid kW", "a L1", "a L2", "b L3"))
+    unserved = np.zeros(len(plan.session_ids))
+    unserved[:2] = 4.0
+    shown = view(report(plan=replace(plan, reasons=Reasons((), limits), unserved_kwh=unserved))).plan
+    assert shown is not None
+    assert [limit.name for limit in shown.limits] == ["grid L1", "grid kW", "a L1"]
+    assert (shown.limits[0].price_eur, shown.limits[0].bound_h, shown.limits[0].unit) == (0.125, 1.5, "A")
+    assert shown.limits[0].starts == plan.horizon.start + timedelta(hours=1)
+    assert shown.limits[1].unit == "kW"
+    assert (shown.more_limits, shown.short) == (2, 2)
+    assert shown.fairness is not None
+    assert 0 < shown.fairness < 1
+
+
+def test_where_everybody_gets_the_same_part_the_fairness_is_one() -> None:
+    made = report()
+    assert made.snapshot.plan is not None
+    delivered = made.snapshot.plan.power_kw @ made.snapshot.plan.horizon.hours
+    shown = view(report(plan=replace(made.snapshot.plan, unserved_kwh=delivered))).plan
+    assert shown is not None
+    assert shown.fairness == 1.0
+
+
+def test_steps_that_grow_are_shown_at_their_length() -> None:
+    made = report((WAITING,))
+    assert made.snapshot.plan is not None
+    graded = replace(
+        made.snapshot.plan,
+        horizon=Horizon.graded(made.snapshot.plan.horizon.start, (2, 0.25), (1, 1.0)),
+        power_kw=np.array([[1.0, 2.0, 3.0]]),
+    )
+    shown = view(report((WAITING,), plan=graded)).plan
+    assert shown is not None
+    assert shown.planned_kw == (1.0, 2.0, 3.0, 3.0, 3.0, 3.0)
+    assert len(shown.price_eur_per_kwh) == 6
+
+
+def test_a_departure_that_is_not_believed_to_the_full_is_told_beside_the_announced_one() -> None:
+    made = report((WAITING,))
+    (session,) = [seen.session for seen in made.snapshot.connectors if seen.session is not None]
+    until = made.snapshot.now.utc + timedelta(hours=2)
+    shown = view(replace(made, counted_until={session.id: until})).connectors[0]
+    assert (shown.departure, shown.counted_until) == (session.request.departure, until)

@@ -152,3 +152,26 @@ def test_a_departure_nobody_announced_is_assumed_and_never_in_the_past() -> None
     assert departure(session(), late, EXACT) == late.utc + timedelta(hours=1)
     gone = session(request=ChargingRequest(departure=EPOCH - timedelta(hours=1)))
     assert departure(gone, instant(), EXACT) > EPOCH
+
+
+def test_a_reading_that_comes_late_does_not_make_the_base_load_look_smaller() -> None:
+    """The car stopped drawing, but what it drew before is told only now, half a minute long."""
+    state, base_a = depot(), 12.0
+    for second in range(30, 60):
+        if second % 5 == 0:
+            apply(state, replace(car_metered(second, 0.0), reported_at=instant(second).utc))
+    for second in range(60, 130):
+        if second % 5 == 0:
+            told = replace(car_metered(second, 6.0), reported_at=instant(second - 20).utc)
+            apply(state, told)
+        apply(state, grid_metered(second, base_a))
+    assert bound_at(state, 130) == pytest.approx(base_a)
+
+
+def test_a_charger_whose_clock_is_wrong_is_believed_all_the_same() -> None:
+    state, wrong = depot(), timedelta(minutes=-40)
+    for second in range(100):
+        if second % 5 == 0:
+            apply(state, replace(car_metered(second, 6.0), reported_at=instant(second).utc + wrong))
+        apply(state, grid_metered(second, 18.0))
+    assert bound_at(state, 100) == pytest.approx(12.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 import numpy as np
 import pytest
@@ -10,14 +11,19 @@ import pytest
 from tests.fakes import EPOCH, instant
 from tests.sites import charger, connector_id, site
 from twin_core.estimation import EstimationSettings
+from twin_core.forecasting.foresight import Foresight, PastSession, learned
+from twin_core.forecasting.visitors import is_visitor
 from twin_core.models import events as ev
 from twin_core.models.charger import ConnectorReading
 from twin_core.models.ids import ChargerId, IdTag, TransactionId
+from twin_core.models.problem import PlanningProblem
 from twin_core.models.quantities import Phase
 from twin_core.models.session import ChargingRequest, Vehicle
 from twin_core.models.site import SiteTree
-from twin_core.models.tariff import flat_tariff
-from twin_core.problem import PlanningSettings, planning_problem
+from twin_core.models.tariff import Series, SiteTerms, flat_tariff
+from twin_core.planning.service_first import EXPECTED_PRIORITY
+from twin_core.planning.table import planner
+from twin_core.problem import PlanningSettings, known_only, planning_problem
 from twin_core.snapshot import Snapshot, take_snapshot
 from twin_core.state import TwinState, apply
 
@@ -30,13 +36,27 @@ def plugged_in(
     energy_kwh: float = 22.0,
     stay_h: float = 2.0,
     soc: float | None = None,
+    firm: bool = False,
     **vehicle: object,
 ) -> Snapshot:
+    state = plugged_in_state(tree, *names, energy_kwh=energy_kwh, stay_h=stay_h, soc=soc, firm=firm, **vehicle)
+    return take_snapshot(state, instant(), EstimationSettings())
+
+
+def plugged_in_state(
+    tree: SiteTree,
+    *names: str,
+    energy_kwh: float = 22.0,
+    stay_h: float = 2.0,
+    soc: float | None = None,
+    firm: bool = False,
+    **vehicle: object,
+) -> TwinState:
     tags = [IdTag(f"EV-{name}") for name in names]
     fleet = {tag: Vehicle(tag, **vehicle) for tag in tags}  # type: ignore[arg-type]
     state = TwinState(tree, flat_tariff(0.2, EPOCH), fleet)
     for number, (name, tag) in enumerate(zip(names, tags, strict=True)):
-        request = ChargingRequest(energy_kwh, EPOCH + stay_h * HOUR, soc)
+        request = ChargingRequest(energy_kwh, EPOCH + stay_h * HOUR, soc, firm=firm)
         apply(state, ev.ChargerConnected(at=instant(), charger_id=ChargerId(name)))
         apply(state, ev.RequestAnnounced(at=instant(), request=request, id_tag=tag))
         apply(
@@ -50,7 +70,7 @@ def plugged_in(
                 started_at=EPOCH,
             ),
         )
-    return take_snapshot(state, instant(), EstimationSettings())
+    return state
 
 
 def ask(snapshot: Snapshot, reserved: dict | None = None):
@@ -145,3 +165,171 @@ def test_a_car_on_one_phase_of_a_charger_on_three_is_counted_on_all_three() -> N
     }
     for line in ("L1", "L2", "L3"):
         np.testing.assert_allclose(caps[f"grid {line}"].load, 1 / 0.23)
+
+
+def charging(kw: float, at_s: float) -> ev.ConnectorMetered:
+    reading = ConnectorReading(power_kw=kw)
+    return ev.ConnectorMetered(at=instant(at_s), connector_id=connector_id("A"), reading=reading)
+
+
+def test_how_long_ago_a_car_last_charged_is_known_and_standing_by_is_not_charging() -> None:
+    state = plugged_in_state(site(charger("A")), "A")
+    assert ask(take_snapshot(state, instant(60), EstimationSettings())).sessions[0].idle_h is None
+    apply(state, charging(7.0, 60))
+    apply(state, charging(0.05, 120))
+    need = ask(take_snapshot(state, instant(1860), EstimationSettings())).sessions[0]
+    assert need.idle_h == pytest.approx(0.5)
+
+
+def drivers_who_left_early(stayed_h: float, announced_h: float | None = 8.0) -> Foresight:
+    """Thirty days of drivers who stayed for less than they had said."""
+    days = [EPOCH - timedelta(days=n) for n in range(1, 31)]
+    announced = [None if announced_h is None else day + announced_h * HOUR for day in days]
+    past = [
+        PastSession(IdTag("X"), day, day + stayed_h * HOUR, 12.0, said)
+        for day, said in zip(days, announced, strict=True)
+    ]
+    return learned(past[::-1], EPOCH, UTC)
+
+
+def foreseen(snapshot: Snapshot, foresight: Foresight) -> PlanningProblem:
+    return planning_problem(snapshot, {}, PlanningSettings(), EstimationSettings(), foresight)
+
+
+def test_a_drivers_announcement_is_discounted_by_what_was_learned() -> None:
+    early = replace(drivers_who_left_early(4.0), working_days=None, weekends=None)
+    need = foreseen(plugged_in(site(charger("A")), "A", stay_h=8.0), early).sessions[0]
+    assert need.departure_h == pytest.approx(4.0 - 3 / 60)
+
+
+def test_a_timetable_is_taken_at_its_word() -> None:
+    early = replace(drivers_who_left_early(4.0), working_days=None, weekends=None)
+    by_fleet = plugged_in(site(charger("A")), "A", stay_h=8.0, keeps_timetable=True)
+    by_request = plugged_in(site(charger("A")), "A", stay_h=8.0, firm=True)
+    for snapshot in (by_fleet, by_request):
+        assert foreseen(snapshot, early).sessions[0].departure_h == pytest.approx(8.0 - 3 / 60)
+
+
+def test_an_announcement_is_never_stretched() -> None:
+    late = replace(drivers_who_left_early(12.0), working_days=None, weekends=None)
+    need = foreseen(plugged_in(site(charger("A")), "A", stay_h=2.0), late).sessions[0]
+    assert need.departure_h == pytest.approx(2.0 - 3 / 60)
+
+
+def test_who_is_still_here_is_planned_for_at_least_a_step() -> None:
+    early = replace(drivers_who_left_early(0.01), working_days=None, weekends=None)
+    need = foreseen(plugged_in(site(charger("A")), "A", stay_h=8.0), early).sessions[0]
+    assert need.departure_h == pytest.approx(5 / 60)
+
+
+def test_room_is_asked_for_those_who_are_expected_at_free_connectors_only() -> None:
+    tree = site(charger("A"), charger("B"), limit_a=40.0)
+    foresight = drivers_who_left_early(4.0)
+    full = plugged_in(tree, "A", "B", stay_h=8.0)
+    assert [s for s in foreseen(full, foresight).sessions if is_visitor(s.session_id)] == []
+    snapshot = plugged_in(tree, "A", stay_h=8.0)
+    online = replace(snapshot, connectors=tuple(replace(view, online=True) for view in snapshot.connectors))
+    morning = replace(online, now=replace(online.now, utc=online.now.utc - timedelta(minutes=30)))
+    problem = foreseen(morning, foresight)
+    (visitor,) = [s for s in problem.sessions if is_visitor(s.session_id)]
+    assert visitor.arrival_h > 0
+    assert visitor.priority <= EXPECTED_PRIORITY
+    caps = {cap.name: cap for cap in problem.caps}
+    assert caps["grid L1"].load[problem.sessions.index(visitor)] > 0
+
+
+def test_a_plan_is_told_without_those_who_were_only_expected() -> None:
+    tree = site(charger("A"), charger("B"), limit_a=40.0)
+    snapshot = plugged_in(tree, "A", stay_h=8.0)
+    online = replace(snapshot, connectors=tuple(replace(view, online=True) for view in snapshot.connectors))
+    morning = replace(online, now=replace(online.now, utc=online.now.utc - timedelta(minutes=30)))
+    problem = foreseen(morning, drivers_who_left_early(4.0))
+    assert len(problem.sessions) == 2
+    asked = planner("service_first").plan(problem)
+    told = known_only(problem, asked)
+    alone = planner("service_first").plan(ask(morning))
+    assert told.session_ids == alone.session_ids
+    assert told.power_kw.shape == (1, asked.power_kw.shape[1])
+    assert told.power_at(told.session_ids[0], morning.now.utc) == asked.power_at(asked.session_ids[0], morning.now.utc)
+    assert told.cost_eur == pytest.approx(22.0 * 0.2)
+    assert told.reasons is not None
+    assert len(told.reasons.sessions) == 1
+
+
+# What flows through the site's meter beside the sessions.
+
+
+def always(value: float) -> Series:
+    return Series((EPOCH,), (value,))
+
+
+def at_meter(snapshot: Snapshot, net_kw: float | None, **terms: object) -> Snapshot:
+    """The snapshot with what the meter shows beside the chargers."""
+    root = snapshot.site.root.id
+    seen = snapshot.nodes[root]
+    nodes = {**snapshot.nodes, root: replace(seen, base=replace(seen.base, net_kw=net_kw))}
+    return replace(snapshot, nodes=nodes, terms=SiteTerms(**terms))  # type: ignore[arg-type]
+
+
+def test_where_only_import_is_paid_for_nothing_else_flows() -> None:
+    assert ask(plugged_in(site(charger("A")), "A")).site is None
+
+
+def test_the_sun_in_the_meters_reading_counts_once() -> None:
+    # 3 kW flow out while the sun should give 8: the buildings take 5.
+    sun = Series((EPOCH, EPOCH + HOUR), (8.0, 2.0))
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, pv_kw=sun)).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 5.0)
+    np.testing.assert_allclose(flows.pv_kw[:12], 8.0)
+    np.testing.assert_allclose(flows.pv_kw[12:], 2.0)
+    assert flows.base_kw[0] - flows.pv_kw[0] == pytest.approx(-3.0)
+
+
+def test_a_sun_that_was_not_expected_is_no_negative_load() -> None:
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, pv_kw=always(1.0))).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 0.0)
+
+
+def test_export_that_nobody_forecast_stays_in_the_base_load() -> None:
+    flows = ask(at_meter(plugged_in(site(charger("A")), "A"), -3.0, export_eur_per_kwh=always(0.07))).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, -3.0)
+    np.testing.assert_allclose(flows.export_eur_per_kwh, 0.07)
+
+
+def test_without_a_meter_the_base_load_is_its_worst_case() -> None:
+    tree = site(charger("A"), base_load_worst_a=10.0)
+    flows = ask(at_meter(plugged_in(tree, "A"), None, demand_charge_eur_per_kw=8.0)).site
+    assert flows is not None
+    np.testing.assert_allclose(flows.base_kw, 6.9)
+
+
+def test_the_months_peak_so_far_costs_nothing_more() -> None:
+    state = TwinState(site(charger("A")), flat_tariff(0.2, EPOCH))
+    apply(state, ev.TermsChanged(at=instant(), terms=SiteTerms(demand_charge_eur_per_kw=8.0)))
+    apply(state, ev.PeakMeasured(at=instant(), peak_kw=41.0))
+    flows = ask(take_snapshot(state, instant(), EstimationSettings())).site
+    assert flows is not None
+    assert flows.peak_so_far_kw == 41.0
+    assert flows.demand_charge_eur_per_kw == 8.0
+
+
+def test_carbon_is_told_step_by_step() -> None:
+    carbon = Series((EPOCH, EPOCH + HOUR), (0.4, 0.1))
+    problem = ask(
+        replace(plugged_in(site(charger("A")), "A"), terms=SiteTerms(carbon_kg_per_kwh=carbon, carbon_eur_per_kg=0.1))
+    )
+    assert problem.site is None
+    assert problem.carbon_kg_per_kwh is not None
+    np.testing.assert_allclose(problem.carbon_kg_per_kwh[[0, -1]], [0.4, 0.1])
+    assert problem.carbon_eur_per_kg == 0.1
+
+
+def test_a_car_waits_for_the_sun_that_nobody_pays_for() -> None:
+    sun = Series((EPOCH, EPOCH + HOUR), (0.0, 22.0))
+    snapshot = at_meter(plugged_in(site(charger("A")), "A", energy_kwh=11.0, stay_h=2.05), 0.0, pv_kw=sun)
+    plan = planner("service_first").plan(ask(snapshot))
+    assert plan.power_kw[0, :12].sum() == pytest.approx(0.0, abs=1e-6)
+    assert plan.cost_eur == pytest.approx(0.0, abs=1e-6)

@@ -15,7 +15,7 @@ from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, Transact
 from twin_core.models.plan import Plan
 from twin_core.models.quantities import Instant, PhaseCurrents
 from twin_core.models.session import ChargingRequest
-from twin_core.models.tariff import Tariff
+from twin_core.models.tariff import SiteTerms, Tariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,22 @@ class TariffChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TermsChanged:
+    """What counts at the site's meter beside the price of import was laid out anew."""
+
+    at: Instant
+    terms: SiteTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakMeasured:
+    """The highest import of the billing period so far, as the site's meter showed it."""
+
+    at: Instant
+    peak_kw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantSent:
     """A grant went onto the wire."""
 
@@ -250,6 +266,8 @@ Event = (
     | RequestAnnounced
     | LimitChanged
     | TariffChanged
+    | TermsChanged
+    | PeakMeasured
     | GrantSent
     | GrantAnswered
     | PlanAdopted

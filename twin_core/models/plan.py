@@ -39,6 +39,8 @@ class ReasonCode(StrEnum):
     """Wants no more."""
     RULE = "rule"
     """A rule's order decides, no price."""
+    ROUNDED = "rounded"
+    """Gets now what its charger can offer of what it was to get; the difference is carried over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,25 @@ class LimitReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Overload:
+    """A limit that even the best plan does not keep.
+
+    Attributes:
+        over: shape (n_steps,), by how much, in the unit of the limit; 0 where it is kept.
+    """
+
+    name: str
+    over: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Reasons:
     """Why a plan is as it is."""
 
     sessions: tuple[SessionReason, ...] = ()
     limits: tuple[LimitReason, ...] = ()
+    overloads: tuple[Overload, ...] = ()
+    """Limits of the site that are not kept, because the problem asks for more than anything can do."""
     unmet: tuple[str, ...] = ()
     """What could not be met, a sentence each, the worst first."""
     notes: tuple[str, ...] = ()

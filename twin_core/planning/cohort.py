@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
@@ -127,26 +128,33 @@ def disaggregated(problem: PlanningProblem, bounds: Bounds, cohorts: Cohorts, fo
     hours, begins_h = problem.horizon.hours, problem.horizon.edges_h
     max_kw = np.array([s.max_kw for s in problem.sessions])
     departure_h = np.array([s.departure_h for s in problem.sessions])
-    cohort_of = np.empty(len(problem.sessions), dtype=int)
+    cohort_of = np.empty(len(problem.sessions), dtype=np.intp)
     for index, rows in enumerate(cohorts):
         cohort_of[rows] = index
     remaining_kwh, power_kw = bounds.wanted_kwh.copy(), np.zeros_like(bounds.upper_kw)
     for step, step_h in enumerate(hours):
         wanted_kw = np.minimum(bounds.upper_kw[:, step], remaining_kwh / step_h)
         laxity_h = departure_h - begins_h[step] - remaining_kwh / np.maximum(max_kw, 1e-9)
-        power_kw[:, step] = _divided(wanted_kw, laxity_h, cohort_of, np.maximum(found.power_kw[:, step], 0.0))
+        power_kw[:, step] = divided(wanted_kw, laxity_h, cohort_of, np.maximum(found.power_kw[:, step], 0.0))
         remaining_kwh = np.maximum(remaining_kwh - power_kw[:, step] * step_h, 0.0)
     _top_up(problem, bounds_of(_beside_the_battery(problem, found.battery_kw)), power_kw, remaining_kwh)
     return power_kw
 
 
-def _divided(wanted_kw: Array, laxity_h: Array, cohort_of: Array, given_kw: Array) -> Array:
-    """What each session gets of its cohort's power, least laxity first, all cohorts at once; shape (n_sessions,)."""
+def divided(wanted_kw: Array, laxity_h: Array, cohort_of: npt.NDArray[np.intp], given_kw: Array) -> Array:
+    """What each session gets of its cohort's power, least laxity first, all cohorts at once; shape (n_sessions,).
+
+    Args:
+        wanted_kw: shape (n_sessions,), no session gets more.
+        laxity_h: shape (n_sessions,), how long each can wait.
+        cohort_of: shape (n_sessions,), cohort of each; a cohort may be empty.
+        given_kw: shape (n_cohorts,).
+    """
     queue = np.lexsort((laxity_h, cohort_of))
     wanted = wanted_kw[queue]
     before = np.cumsum(wanted) - wanted
     first_of_cohort = np.searchsorted(cohort_of[queue], np.arange(given_kw.size))
-    ahead = before - before[first_of_cohort][cohort_of[queue]]
+    ahead = before - before[first_of_cohort[cohort_of[queue]]]
     power_kw = np.empty_like(wanted_kw)
     power_kw[queue] = np.clip(given_kw[cohort_of[queue]] - ahead, 0.0, wanted)
     return power_kw

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import OptimizeResult, linprog
 
-from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.assessment import reassessed
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
+from twin_core.planning.solvers.highs_engine import Answer, Engine
+from twin_core.planning.solvers.linear_program import LinearProgram
 from twin_core.planning.solvers.table import SolverBench
 
 LEVEL_TOLERANCE = 1e-9
@@ -102,12 +102,14 @@ class _Shares:
     Attributes:
         hours: length of the step of each variable, shape (n_variables,).
         upper_kw: shape (n_variables,).
+        engine: what solves them: a shared level is no power, so they are no planning problems for the bench.
         within: limits of the site, shape (n_rows, n_variables).
         limit: shape (n_rows,).
         energy: energy of each session, shape (n_sessions, n_variables).
         wanted_kwh: shape (n_sessions,).
     """
 
+    engine: Engine
     hours: Array
     upper_kw: Array
     within: sparse.csr_array
@@ -127,6 +129,7 @@ class _Shares:
             blocks.append(at_step[binding])
             limits.append(limit[binding])
         return cls(
+            engine=Engine(),
             hours=hours[step],
             upper_kw=bounds.upper_kw[row, step],
             within=sparse.vstack(blocks, format="csr"),
@@ -137,9 +140,9 @@ class _Shares:
 
     def most_energy_kwh(self) -> float:
         """The most that all sessions can get together."""
-        rows = sparse.vstack([self.within, self.energy], format="csr")
-        box = np.column_stack([np.zeros_like(self.upper_kw), self.upper_kw])
-        return -float(_solved(-self.hours, rows, np.concatenate([self.limit, self.wanted_kwh]), box).fun)
+        rows = sparse.vstack([self.within, self.energy])
+        most = self._solved(-self.hours, rows, np.concatenate([self.limit, self.wanted_kwh]), self.upper_kw)
+        return float(self.hours @ most.x)
 
     def lowest_level(self, most_kwh: float, missed_kwh: Array, weight: Array) -> tuple[float, npt.NDArray[np.bool_]]:
         """The lowest weighted relative shortfall that all those not yet decided can keep, and who cannot go below it.
@@ -159,21 +162,33 @@ class _Shares:
         right = np.concatenate(
             [self.limit, self.wanted_kwh, [loose_kwh - most_kwh], np.where(is_open, 0.0, loose_kwh) - least_kwh]
         )
-        box = np.column_stack([np.zeros(self.upper_kw.size + 1), np.append(self.upper_kw, weight.max())])
         cost = np.append(np.zeros_like(self.upper_kw), 1.0)
-        answer = _solved(cost, sparse.vstack([plain, total, served], format="csr"), right, box)
-        prices = -np.asarray(answer.ineqlin.marginals)[-len(weight) :] * give_kwh
+        rows = sparse.vstack([plain, total, served])
+        answer = self._solved(cost, rows, right, np.append(self.upper_kw, weight.max()))
+        # A row's dual is what the level falls by with more on its right side, hence negative here.
+        prices = -answer.row_duals[-len(weight) :] * give_kwh
         blocked = is_open & (prices > LEVEL_TOLERANCE)
         # The prices of all those who are open sum to 1 wherever the level is above 0, so that somebody is blocked.
         return float(answer.x[-1]), blocked if blocked.any() else is_open
 
+    def _solved(self, cost: Array, rows: sparse.csr_array, right: Array, upper: Array) -> Answer:
+        """The cheapest point of the box from 0 on that keeps every row below its right side, checked.
+
+        Raises:
+            PlanningError: the solver failed.
+        """
+        return self.engine.relaxed(
+            LinearProgram(
+                cost=cost,
+                matrix=sparse.csc_array(rows),
+                row_lower=np.full(right.size, -np.inf),
+                row_upper=right,
+                lower=np.zeros_like(upper),
+                upper=upper,
+                integer=np.zeros(upper.size, dtype=bool),
+            )
+        )
+
 
 def _nothing(n_rows: int) -> sparse.csr_array:
     return sparse.csr_array((n_rows, 1))
-
-
-def _solved(cost: Array, rows: sparse.csr_array, right: Array, box: Array) -> OptimizeResult:
-    answer = linprog(cost, A_ub=rows, b_ub=right, bounds=box, method="highs")
-    if answer.status != 0:
-        raise PlanningError(f"fair shares were not found: {answer.message}")
-    return answer

@@ -58,7 +58,7 @@ def _mended(problem: PlanningProblem) -> PlanningProblem:
 def _mended_session(session: SessionNeed) -> SessionNeed:
     readings = (session.energy_kwh, session.arrival_h, session.max_kw, session.min_kw, session.step_kw, session.now_kw)
     if np.isfinite(readings).all() and session.max_kw >= 0 and session.departure_h > -np.inf:
-        return replace(session, waited_h=0.0, shortfall_eur_per_kwh=1.0)
+        return replace(session, waited_h=0.0, idle_h=None, shortfall_eur_per_kwh=1.0)
     energy_kwh = session.energy_kwh if np.isfinite(session.energy_kwh) else 0.0
     return replace(
         session,
@@ -70,6 +70,7 @@ def _mended_session(session: SessionNeed) -> SessionNeed:
         step_kw=0.0,
         now_kw=0.0,
         waited_h=0.0,
+        idle_h=None,
         shortfall_eur_per_kwh=1.0,
     )
 

@@ -21,6 +21,7 @@ from twin_core.planning.check import TOLERANCE
 from twin_core.planning.offers import offers
 from twin_core.planning.planner import Planner
 from twin_core.planning.residual import after_first_step
+from twin_core.planning.rounded_reasons import explain_rounded
 from twin_core.planning.soundness import require_sound
 
 Ask = Callable[[PlanningProblem], Plan]
@@ -58,7 +59,8 @@ def offerable_plan(problem: PlanningProblem, ask: Ask) -> Plan:
         carries = bool((np.abs(now_kw - tail_kw[:, 0]) > TOLERANCE).any())
         done_kw.append(now_kw)
         done_battery_kw.append(battery_kw)
-        rest = after_first_step(rest, now_kw, battery_kw)
+        if carries or len(done_kw) < problem.offerable_steps:
+            rest = after_first_step(rest, now_kw, battery_kw)
         tail_kw = tail_kw[:, 1:]
         tail_battery_kw = None if tail_battery_kw is None else tail_battery_kw[1:]
         if carries and rest.horizon.n_steps:
@@ -72,7 +74,7 @@ def offerable_plan(problem: PlanningProblem, ask: Ask) -> Plan:
         return replace(first, power_kw=plan.power_kw, unserved_kwh=plan.unserved_kwh)
     # The bound is one on what the planner minimised, which only the planner knows how to count for other powers.
     status = PlanStatus.FEASIBLE if first.status is PlanStatus.PROVED else first.status
-    return replace(plan, status=status, solver=first.solver, reasons=first.reasons)
+    return replace(plan, status=status, solver=first.solver, reasons=explain_rounded(problem, plan, first))
 
 
 def relaxed(problem: PlanningProblem) -> PlanningProblem:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twin_core.errors import ConfigurationError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
 from twin_core.planning.bounds import bounds_of
@@ -13,10 +14,16 @@ from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan,
 from twin_core.planning.peak import metered
 from twin_core.planning.solvers.table import SolverBench
 
+FLAT_EUR_PER_KWH = 1e-6
+"""Prices that differ by less are one price and its rounding errors."""
+
+_ROUNDING = 1e-9
+"""Weights that are 0 or together 1 but for this are so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each aim counts; together 1.
+    """How much each aim counts; none below 0, together 1, else `ConfigurationError`.
 
     Attributes:
         energy: what the energy costs.
@@ -27,6 +34,11 @@ class Weights:
     energy: float = 0.4
     downtime: float = 0.4
     utilisation: float = 0.2
+
+    def __post_init__(self) -> None:
+        parts = (self.energy, self.downtime, self.utilisation)
+        if not (min(parts) >= -_ROUNDING and abs(sum(parts) - 1.0) <= _ROUNDING):
+            raise ConfigurationError(f"weights {parts} must be 0 or more and together 1")
 
     def under(self, urgency: float) -> Weights:
         """The weights when vehicles need this part of what their stays allow, in [0, 1].
@@ -67,7 +79,8 @@ class Intelligent:
     def _weighed(self, problem: PlanningProblem) -> PlanningProblem:
         weights = self._weights.under(urgency(problem)) if self._adaptive else self._weights
         site, price = metered(problem), problem.import_eur_per_kwh()
-        money = weights.energy / (float(np.ptp(price)) or 1.0)
+        spread = float(np.ptp(price))
+        money = weights.energy / (spread if spread > FLAT_EUR_PER_KWH else 1.0)
         edges_h = problem.horizon.edges_h
         late = weights.downtime * edges_h[1:] / edges_h[-1]
         wanted_kwh = sum(max(0.0, s.energy_kwh) for s in problem.sessions)

@@ -66,8 +66,41 @@ def marginals_of(problem: PlanningProblem, plan: Plan, duals: Duals | None) -> M
         return Marginals(upper_kw, load, full, room_wanted, np.zeros_like(limit), energy, marginal)
     # Below a limit of its own a session can push nobody aside.
     has_room &= ~(_below(load, full.astype(float), shared[:0], single) > 0)
-    marginal = np.where(has_room, energy + _below(load, duals.cap - duals.floor, shared, single), np.inf)
-    return Marginals(upper_kw, load, full, room_wanted, duals.cap, energy, marginal)
+    price = energy + _below(load, duals.cap - duals.floor, shared, single)
+    unpriced = full & (room_wanted > TOLERANCE) & (duals.cap <= 0)
+    cap_eur = _with_own_limits(problem, plan, duals.cap, unpriced, load, single, price)
+    return Marginals(upper_kw, load, full, room_wanted, cap_eur, energy, np.where(has_room, price, np.inf))
+
+
+def _with_own_limits(
+    problem: PlanningProblem,
+    plan: Plan,
+    cap_eur: Array,
+    unpriced: Mask,
+    load: Array,
+    single: npt.NDArray[np.intp],
+    price: Array,
+) -> Array:
+    """Prices of caps, those included that one session alone loads: solvers that take them for bounds give them none.
+
+    A kWh more below such a limit is one less in the dearest step that the session uses, or one less that it lacks.
+
+    Args:
+        unpriced: shape (n_caps, n_steps), where a cap binds and has no price.
+        price: shape (n_sessions, n_steps), what a kWh into each session costs, shared limits included.
+    """
+    rows = single[unpriced[single].any(axis=1)]
+    if not rows.size:
+        return cap_eur
+    session = np.argmax(load[rows] > 0, axis=1)
+    shortfall = np.array([problem.sessions[row].shortfall_eur_per_kwh for row in session])
+    power_kw, prices = plan.power_kw[session], price[session]
+    dearest = np.where(power_kw > TOLERANCE, prices, -np.inf).max(axis=1, initial=-np.inf)
+    worth = np.where(plan.unserved_kwh[session] > TOLERANCE, shortfall, dearest)
+    saved = np.maximum(worth[:, None] - prices, 0.0) / load[rows, session][:, None]
+    found = cap_eur.copy()
+    found[rows] = np.where(unpriced[rows], saved, cap_eur[rows])
+    return found
 
 
 def _upper_kw(problem: PlanningProblem, power_kw: Array) -> Array:

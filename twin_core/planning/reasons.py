@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
-from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, PlanningProblem, SessionNeed
+from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.check import TOLERANCE
 from twin_core.planning.marginals import Marginals, Mask, marginals_of
 from twin_core.planning.solvers.solver import Duals
-
-NEGLIGIBLE_KWH = 1e-3
-"""A shortfall below this is rounding."""
+from twin_core.planning.unmet import NEGLIGIBLE_KWH, Clock, overloads, unmet_limits
 
 SAME_PRICE_EUR_PER_KWH = 1e-6
 """Prices this close are equal: planners take the earlier of two equal steps by less than that."""
+
+
+_SHORT = frozenset({ReasonCode.SHORT, ReasonCode.STAY_TOO_SHORT})
 
 
 def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) -> Reasons:
@@ -33,20 +34,46 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
     Args:
         problem: as the planner looked at it, with the prices that it minimised.
         plan: its answer.
-        duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone.
+        duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone,
+            and for optima that have none, such as those against what is uncertain.
     """
-    at = marginals_of(problem, plan, duals)
-    sessions = _Sessions(problem, plan, at, by_price=duals is not None)
+    at = _with_offers(problem, plan, marginals_of(problem, plan, duals))
+    sessions = _Sessions(problem, plan, at, by_price=duals is not None or bool(plan.solver))
+    told, over = tuple(sessions), overloads(problem, plan)
     return Reasons(
-        sessions=tuple(sessions),
+        sessions=told,
         limits=tuple(_limits(problem, at)),
-        unmet=(*_overloaded(problem), *sessions.unmet()),
+        overloads=over,
+        unmet=(*unmet_limits(problem, plan, over), *_unmet(plan, told)),
     )
 
 
 def explained(problem: PlanningProblem, plan: Plan) -> Plan:
-    """The plan with its reasons: its own where it has any, else those that its powers show."""
-    return plan if plan.reasons is not None else replace(plan, reasons=explain(problem, plan))
+    """The plan with its reasons: its own where it has any, else those that its powers show.
+
+    A planner that asked for less than was wanted does not know who goes short of it: those are told from the powers.
+    """
+    known = plan.reasons
+    if known is None or len(known.sessions) < len(problem.sessions):
+        notes = () if known is None else known.notes
+        return replace(plan, reasons=replace(explain(problem, plan), notes=notes))
+    short = plan.unserved_kwh > NEGLIGIBLE_KWH
+    silent = [is_short and reason.code not in _SHORT for reason, is_short in zip(known.sessions, short, strict=True)]
+    if not any(silent):
+        return plan
+    anew = explain(problem, plan)
+    sessions = tuple(
+        replace(mine, marginal_eur_per_kwh=own.marginal_eur_per_kwh) if is_silent else own
+        for own, mine, is_silent in zip(known.sessions, anew.sessions, silent, strict=True)
+    )
+    return replace(plan, reasons=replace(known, sessions=sessions, unmet=anew.unmet))
+
+
+def with_unmet(problem: PlanningProblem, plan: Plan) -> Plan:
+    """The explained plan, with what it leaves unmet of the problem that was asked before limits gave way."""
+    reasons, over = plan.reasons or Reasons(), overloads(problem, plan)
+    unmet = (*unmet_limits(problem, plan, over), *reasons.unmet)
+    return replace(plan, reasons=replace(reasons, overloads=over, unmet=unmet))
 
 
 def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
@@ -60,48 +87,21 @@ def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
         yield LimitReason(problem.caps[row].name, float(binds[row] @ hours), price, float(cost_eur[row]))
 
 
-def _overloaded(problem: PlanningProblem) -> Iterator[str]:
-    """Limits that nothing but the base load breaks already."""
-    clock = _Clock(problem.horizon)
-    for cap in problem.caps:
-        over = np.maximum(-cap.limit, 0.0)
-        if cap.floor is None and over.any():
-            worst = int(np.argmax(over))
-            when = clock.step(worst)
-            steps = np.count_nonzero(over)
-            yield f"{cap.name}: the base load alone is {over[worst]:.3g} above the limit at {when} ({steps} steps)"
-
-
-class _Clock:
-    """Moments of a horizon as one reads them: time of day, with the weekday where it is longer than a day."""
-
-    def __init__(self, horizon: Horizon) -> None:
-        self._start, self._edges_h = horizon.start, horizon.edges_h.tolist()
-        self._form = "%H:%M" if self._edges_h[-1] <= 24.0 else "%a %H:%M"
-
-    def after(self, since_h: float) -> str:
-        """The moment so many hours from the start; the end of the horizon at the latest."""
-        return (self._start + timedelta(hours=min(since_h, self._edges_h[-1]))).strftime(self._form)
-
-    def step(self, step: int) -> str:
-        """The start of a step."""
-        return self.after(self._edges_h[step])
-
-
 class _Sessions:
     """The reasons of all sessions; what is the same for all is worked out once, as arrays."""
 
     def __init__(self, problem: PlanningProblem, plan: Plan, at: Marginals, *, by_price: bool) -> None:
         hours = problem.horizon.hours
         self._problem, self._plan, self._at, self._by_price = problem, plan, at, by_price
-        self._clock = _Clock(problem.horizon)
+        self._clock = Clock(problem.horizon)
+        self._given_kwh = charged_kwh(problem, plan.power_kw).sum(axis=1)
         self._most_kwh = _takeable_kwh(problem)
         inside = at.upper_kw > TOLERANCE
         # A solver may give a limit that one session loads no price of its own: being full is then what counts.
         weight = np.where(at.full, at.cap_eur + TOLERANCE**2 if by_price else 1.0, 0.0) * hours
         binding = np.flatnonzero(at.full.any(axis=1))
         self._dearest = _dearest(at.load, binding, weight[binding] @ inside.T.astype(float))
-        now = _now_full(problem, plan, at)
+        now = np.flatnonzero(at.full[:, 0]) if hours.size else np.empty(0, dtype=np.intp)
         price = (at.cap_eur[now, :1] if by_price else np.zeros((now.size, 1))) + TOLERANCE**2
         self._limit_now = _dearest(at.load, now, np.broadcast_to(price, (now.size, len(problem.sessions))))
         open_price = np.where(np.isfinite(at.marginal_eur_per_kwh), at.marginal_eur_per_kwh, np.inf)
@@ -120,31 +120,29 @@ class _Sessions:
             code, text, limit = self._why(row, session)
             yield SessionReason(session.session_id, code, text, limit, float(self._next_eur[row]))
 
-    def unmet(self) -> Iterator[str]:
-        """A sentence on each session that goes short, the largest shortfall first."""
-        short = np.flatnonzero(self._plan.unserved_kwh > NEGLIGIBLE_KWH)
-        for row in short[np.argsort(-self._plan.unserved_kwh[short], kind="stable")]:
-            session = self._problem.sessions[row]
-            _, text, _ = self._short(row, session)
-            yield f"{session.session_id}: {text}"
-
     def _why(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
-        if session.energy_kwh <= NEGLIGIBLE_KWH:
-            return ReasonCode.DONE, "wants no more", ""
         if self._plan.unserved_kwh[row] > NEGLIGIBLE_KWH:
             return self._short(row, session)
+        if session.energy_kwh <= NEGLIGIBLE_KWH:
+            return ReasonCode.DONE, "wants no more", ""
         if not self._plan.power_kw.size or (session.arrival_h > 0 and self._plan.power_kw[row, 0] <= TOLERANCE):
-            at = self._clock.after(session.arrival_h)
-            return ReasonCode.NOT_HERE_YET, f"expected at {at}", ""
+            return ReasonCode.NOT_HERE_YET, f"expected at {self._clock.after(session.arrival_h)}", ""
         return self._now(row, float(self._plan.power_kw[row, 0]), float(self._at.upper_kw[row, 0]))
 
     def _short(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
-        missing_kwh, wanted_kwh = float(self._plan.unserved_kwh[row]), session.energy_kwh
-        given = f"{wanted_kwh - missing_kwh:.1f} of {wanted_kwh:.1f} kWh by {self._clock.after(session.departure_h)}"
+        # The planner may have looked at a session that wants less, such as no more than its battery has room for.
+        missing_kwh, given_kwh = float(self._plan.unserved_kwh[row]), float(self._given_kwh[row])
+        wanted_kwh = given_kwh + missing_kwh
+        given = f"{given_kwh:.1f} of {wanted_kwh:.1f} kWh by {self._clock.after(session.departure_h)}"
+        never = self._clock.never_here(session)
+        if never:
+            return ReasonCode.STAY_TOO_SHORT, f"{given_kwh:.1f} of {wanted_kwh:.1f} kWh: {never}", ""
         most_kwh = self._most_kwh[row]
-        if wanted_kwh - missing_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
+        if given_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
             return ReasonCode.STAY_TOO_SHORT, f"{given}: full power all along is no more", ""
         index = int(self._dearest[row])
+        if index < 0 and given_kwh >= session.energy_kwh - NEGLIGIBLE_KWH:
+            return ReasonCode.STAY_TOO_SHORT, f"{given}: no more fits into its battery", ""
         if index < 0:
             return ReasonCode.SHORT, f"{given}: more is not worth its price, or the order leaves it none", ""
         limit = self._problem.caps[index].name
@@ -173,12 +171,21 @@ class _Sessions:
             limit = self._problem.caps[index].name
             return ReasonCode.LIMITED, f"{power_kw:.1f} of {upper_kw:.1f} kW: {limit} is full", limit
         if self._by_price:
-            return ReasonCode.CHEAPER_LATER, f"{_from(power_kw)} from {self._clock.step(first)}, no dearer than now", ""
+            is_dearer = self._at.energy_eur_per_kwh[first] > self._at.energy_eur_per_kwh[0] + SAME_PRICE_EUR_PER_KWH
+            why = f"by what {self._plan.planner} reckons with" if is_dearer else "no dearer than now"
+            return ReasonCode.CHEAPER_LATER, f"{_from(power_kw)} from {self._clock.step(first)}, {why}", ""
         return (
             ReasonCode.RULE,
             f"{_from(power_kw)} from {self._clock.step(first)}, by the order of {self._plan.planner}",
             "",
         )
+
+
+def _unmet(plan: Plan, told: tuple[SessionReason, ...]) -> Iterator[str]:
+    """A sentence on each session that goes short, the largest shortfall first."""
+    short = np.flatnonzero(plan.unserved_kwh > NEGLIGIBLE_KWH)
+    for row in short[np.argsort(-plan.unserved_kwh[short], kind="stable")]:
+        yield f"{told[row].session_id}: {told[row].text}"
 
 
 def _first(steps: Mask) -> npt.NDArray[np.intp]:
@@ -212,19 +219,26 @@ def _takeable_kwh(problem: PlanningProblem) -> Array:
     return most
 
 
-def _now_full(problem: PlanningProblem, plan: Plan, at: Marginals) -> npt.NDArray[np.intp]:
-    """Caps with no room in the first step; while only whole currents can be offered, room for less is none."""
-    if not problem.horizon.n_steps:
-        return np.empty(0, dtype=np.intp)
-    full = at.full[:, 0].copy()
-    if problem.offerable_steps:
-        limit = np.array([cap.limit[0] for cap in problem.caps]).reshape(-1)
-        stored_kw = 0.0 if plan.battery_kw is None else plan.battery_kw[0]
-        use = at.load @ plan.power_kw[:, 0] + np.array([cap.battery_load for cap in problem.caps]) * stored_kw
-        less_kw = np.array([max(s.step_kw, TOLERANCE) for s in problem.sessions])
-        smallest = np.where(at.load > 0, at.load * less_kw, np.inf).min(axis=1, initial=np.inf)
-        full |= limit - use < smallest
-    return np.flatnonzero(full)
+def _with_offers(problem: PlanningProblem, plan: Plan, at: Marginals) -> Marginals:
+    """The same, a cap counted as full while only whole currents can be offered and it has no room for the next one."""
+    n_offered = min(problem.offerable_steps, problem.horizon.n_steps)
+    if not n_offered or not problem.caps:
+        return at
+    stored_kw = np.zeros(n_offered) if plan.battery_kw is None else plan.battery_kw[:n_offered]
+    power_kw = plan.power_kw[:, :n_offered]
+    least_kw = np.array([max(s.min_kw, TOLERANCE) for s in problem.sessions]).reshape(-1, 1)
+    step_kw = np.array([max(s.step_kw, TOLERANCE) for s in problem.sessions]).reshape(-1, 1)
+    wants = power_kw < at.upper_kw[:, :n_offered] - TOLERANCE
+    next_kw = np.where(wants, np.where(power_kw > TOLERANCE, step_kw, least_kw), np.inf)
+    full = at.full.copy()
+    for row, cap in enumerate(problem.caps):
+        below = cap.load > 0
+        if below.any():
+            room = cap.limit[:n_offered] - cap.load @ power_kw - cap.battery_load * stored_kw
+            full[row, :n_offered] |= room < (cap.load[below, None] * next_kw[below]).min(axis=0) - TOLERANCE
+    # Nobody who wants more is no limit that binds.
+    full[:, :n_offered] &= at.full[:, :n_offered] | ((at.load > 0).astype(float) @ wants > 0)
+    return replace(at, full=full)
 
 
 def _dearest(load: Array, caps: npt.NDArray[np.intp], weight: Array) -> npt.NDArray[np.intp]:

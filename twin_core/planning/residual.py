@@ -58,11 +58,12 @@ def _left(session: SessionNeed, step_h: float, mean_kw: float, counted_kwh: floa
         arrival_h=session.arrival_h - step_h,
         departure_h=session.departure_h - step_h,
         waited_h=session.waited_h + step_h,
+        idle_h=0.0 if mean_kw > 0 else None if session.idle_h is None else session.idle_h + step_h,
         now_kw=mean_kw,
         run_h=max(0.0, session.run_h - step_h),
         battery=battery,
     )
-    return later if session.taper is None else _tapered_later(later, session.taper, mean_kw * step_h)
+    return later if session.taper is None else _tapered_later(later, session.taper, counted_kwh)
 
 
 def _tapered_later(session: SessionNeed, taper: Taper, delivered_kwh: float) -> SessionNeed:
@@ -98,6 +99,7 @@ def _site_later(
         base_kw=site.base_kw[1:],
         pv_kw=site.pv_kw[1:],
         export_eur_per_kwh=site.export_eur_per_kwh[1:],
+        export_limit_kw=None if site.export_limit_kw is None else site.export_limit_kw[1:],
         peak_so_far_kw=max(site.peak_so_far_kw, import_kw),
         battery=battery,
     )

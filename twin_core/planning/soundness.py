@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,6 @@ from twin_core.models.problem import (
     Cap,
     Horizon,
     PlanningProblem,
-    SessionNeed,
     SiteBattery,
     SiteFlows,
     VehicleBattery,
@@ -21,24 +21,26 @@ from twin_core.models.problem import (
 
 _Mask = npt.NDArray[np.bool_]
 
-_SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
-    ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
-    ("arrival_h", lambda s: s.arrival_h, np.isfinite, "finite"),
-    ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
-    ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
+_NARROWEST_KWH = 1e-9
+"""Energy over which a battery's highest power falls, at least: solvers divide by it."""
+
+_SESSION_FIELDS: tuple[tuple[str, Callable[[Array], _Mask], str], ...] = (
+    ("energy_kwh", np.isfinite, "finite"),
+    ("arrival_h", np.isfinite, "finite"),
+    ("departure_h", lambda x: x > -np.inf, "a number, infinite where nobody said"),
+    ("max_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("waited_h", np.isfinite, "finite"),
     (
         "shortfall_eur_per_kwh",
-        lambda s: s.shortfall_eur_per_kwh,
         lambda x: (x >= 0) & np.isfinite(x),
         "finite and not negative",
     ),
-    ("priority", lambda s: s.priority, lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
-    ("step_kw", lambda s: s.step_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("min_kw", lambda s: s.min_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("now_kw", lambda s: s.now_kw, np.isfinite, "finite"),
-    ("run_h", lambda s: s.run_h, lambda x: x >= 0, "not negative"),
-    ("ramp_kw_per_h", lambda s: s.ramp_kw_per_h, lambda x: x > 0, "above 0, infinite where nothing limits it"),
+    ("priority", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
+    ("step_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("min_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("now_kw", np.isfinite, "finite"),
+    ("run_h", lambda x: x >= 0, "not negative"),
+    ("ramp_kw_per_h", lambda x: x > 0, "above 0, infinite where nothing limits it"),
 )
 
 _BATTERY_FIELDS: tuple[tuple[str, Callable[[SiteBattery | VehicleBattery], bool], str], ...] = (
@@ -63,8 +65,8 @@ def require_sound(problem: PlanningProblem) -> None:
     horizon = problem.horizon
     if not (0 < horizon.step_h < np.inf and horizon.n_steps >= 0):
         raise PlanningError(f"horizon: {horizon.n_steps} steps of {horizon.step_h} h cannot be planned")
-    for field, read, is_sound, wanted in _SESSION_FIELDS:
-        values = np.array([read(session) for session in problem.sessions], dtype=float)
+    for field, is_sound, wanted in _SESSION_FIELDS:
+        values = np.array(list(map(attrgetter(field), problem.sessions)), dtype=float)
         broken = np.flatnonzero(~is_sound(values))
         if broken.size:
             session = problem.sessions[broken[0]]
@@ -75,6 +77,8 @@ def require_sound(problem: PlanningProblem) -> None:
     if problem.carbon_kg_per_kwh is not None:
         _require_array("carbon_kg_per_kwh", problem.carbon_kg_per_kwh, n_steps, np.isfinite, "finite")
     for session in problem.sessions:
+        if session.idle_h is not None and not np.isfinite(session.idle_h):
+            raise PlanningError(f"session {session.session_id!r}: idle_h is {session.idle_h}, must be finite")
         if session.battery is not None:
             _require_battery(f"session {session.session_id!r}: battery", session.battery)
         single = session.single_phase
@@ -83,10 +87,13 @@ def require_sound(problem: PlanningProblem) -> None:
                 f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
                 f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
             )
-        if session.taper is not None and not 0 <= session.taper.flat_kwh < session.taper.full_kwh < np.inf:
+        taper = session.taper
+        if taper is not None and not (
+            taper.flat_kwh >= 0 and _NARROWEST_KWH <= taper.full_kwh - taper.flat_kwh < np.inf
+        ):
             raise PlanningError(
-                f"session {session.session_id!r}: taper.flat_kwh {session.taper.flat_kwh} must be at least 0 and below "
-                f"taper.full_kwh {session.taper.full_kwh}"
+                f"session {session.session_id!r}: taper.flat_kwh {taper.flat_kwh} must be at least 0 and "
+                f"{_NARROWEST_KWH:g} below taper.full_kwh {taper.full_kwh}"
             )
     for cap in problem.caps:
         _require_cap(cap, len(problem.sessions), n_steps)
@@ -122,6 +129,8 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
     _require_array("site: base_kw", site.base_kw, n_steps, np.isfinite, "finite")
     _require_array("site: pv_kw", site.pv_kw, n_steps, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0")
     _require_array("site: export_eur_per_kwh", site.export_eur_per_kwh, n_steps, np.isfinite, "finite")
+    if site.export_limit_kw is not None:
+        _require_array("site: export_limit_kw", site.export_limit_kw, n_steps, lambda x: x >= 0, "a number >= 0")
     for field, value in (
         ("demand_charge_eur_per_kw", site.demand_charge_eur_per_kw),
         ("peak_so_far_kw", site.peak_so_far_kw),
@@ -130,8 +139,8 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
             raise PlanningError(f"site: {field} is {value}, must be finite and >= 0")
     if site.battery is not None:
         _require_battery("site: battery", site.battery)
-        if not 0 <= site.battery.end_kwh <= site.battery.stored_kwh:
-            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and stored_kwh")
+        if not 0 <= site.battery.end_kwh <= site.battery.capacity_kwh:
+            raise PlanningError(f"site: battery: end_kwh is {site.battery.end_kwh}, must be between 0 and capacity_kwh")
         if not 0 <= site.battery.charge_max_kw < np.inf:
             raise PlanningError(
                 f"site: battery: charge_max_kw is {site.battery.charge_max_kw}, must be finite and not negative"

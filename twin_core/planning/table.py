@@ -27,13 +27,19 @@ from twin_core.planning.uncontrolled import Uncontrolled
 from twin_core.planning.v2g import VehicleToGrid
 
 
-def _fair() -> Planner:
-    from twin_core.planning.fairness import Fair  # noqa: PLC0415 -- scipy's programmes take half a second to import
+def _fair(solver: str | None = None) -> Planner:
+    from twin_core.planning.fairness import Fair  # noqa: PLC0415 -- HiGHS, and only where it is used
 
-    return Fair()
+    return Fair(solver)
 
 
-PLANNERS: dict[str, Callable[[], Planner]] = {
+def _cohort_literal() -> Planner:
+    from twin_core.planning.cohort_literal import CohortLiteral  # noqa: PLC0415 -- HiGHS, as above
+
+    return CohortLiteral()
+
+
+PLANNERS: dict[str, Callable[..., Planner]] = {
     "uncontrolled": Uncontrolled,
     "fifs": FirstInFirstServed,
     "equal_share": EqualShare,
@@ -50,8 +56,10 @@ PLANNERS: dict[str, Callable[[], Planner]] = {
     "v2g": VehicleToGrid,
     "intelligent": Intelligent,
     "cohort": Cohort,
+    "cohort_literal": _cohort_literal,
     "fair": _fair,
 }
+"""What makes each planner; those that optimise take the name of a solver as `solver`."""
 
 
 def factory(name: str) -> Callable[[], Planner]:
@@ -66,7 +74,7 @@ def factory(name: str) -> Callable[[], Planner]:
     return lambda: Offerable(made())
 
 
-def _made_by(name: str) -> Callable[[], Planner]:
+def _made_by(name: str) -> Callable[..., Planner]:
     if name in PLANNERS:
         return PLANNERS[name]
     module, colon, attribute = name.partition(":")
@@ -74,7 +82,7 @@ def _made_by(name: str) -> Callable[[], Planner]:
     if not colon:
         raise ConfigurationError(f"planner {name!r} is not known: use one of {known}, or package.module:Class")
     try:
-        made: Callable[[], Planner] = getattr(importlib.import_module(module), attribute)
+        made: Callable[..., Planner] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"planner {name!r} cannot be loaded ({error}): use one of {known}") from error
     return made
@@ -92,9 +100,9 @@ def planner(name: str, solver: str | None = None) -> Planner:
     """
     if solver is None:
         return factory(name)()
-    made = type(_made_by(name)())
+    made = _made_by(name)
     if "solver" not in inspect.signature(made).parameters:
         raise ConfigurationError(
             f"planner {name!r} uses no solver: leave the solver out, or take an optimising planner"
         )
-    return Offerable(made(solver=solver))  # type: ignore[call-arg]
+    return Offerable(made(solver=solver))

@@ -92,7 +92,8 @@ function departure(connector, now) {
   if (connector.departure === null) return connector.requested_kwh === null ? "no request known" : "no departure known";
   const leaves = Date.parse(connector.departure);
   if (leaves <= now) return `was to leave at ${format.hour(leaves)}`;
-  return `leaves ${format.hour(leaves)} · in ${format.duration(leaves - now)}`;
+  const counted = connector.counted_until === null ? "" : ` · counted on until ${format.hour(Date.parse(connector.counted_until))}`;
+  return `leaves ${format.hour(leaves)} · in ${format.duration(leaves - now)}${counted}`;
 }
 
 function why(connector, now) {

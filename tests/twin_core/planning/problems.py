@@ -77,6 +77,7 @@ def cars(draw: st.DrawFn, name: str) -> SessionNeed:
         max_kw=draw(POWERS),
         waited_h=draw(st.floats(0.0, 5.0)),
         shortfall_eur_per_kwh=draw(st.sampled_from([0.0, 0.1, 1.0, 5.0])),
+        priority=draw(st.sampled_from([1.0, 1.0, 4.0])),
     )
 
 
@@ -148,6 +149,8 @@ def site_batteries(draw: st.DrawFn) -> SiteBattery:
         draw(st.sampled_from([0.0, 5.0, 20.0])),
         least_kwh=0.1 * capacity_kwh,
         end_kwh=stored_kwh * draw(st.sampled_from([0.0, 1.0])),
+        charge_efficiency=draw(st.sampled_from([0.8, 0.95, 1.0])),
+        discharge_efficiency=draw(st.sampled_from([0.9, 1.0])),
         wear_eur_per_kwh=draw(st.sampled_from([0.0, 0.03])),
     )
 
@@ -166,7 +169,14 @@ def site_problems(draw: st.DrawFn) -> PlanningProblem:
         peak_so_far_kw=draw(st.sampled_from([0.0, 15.0])),
         battery=battery,
     )
-    return replace(problem, site=site)
+    loads = [0.0 if battery is None else draw(st.sampled_from([0.0, 1.0, 1.45])) for _ in problem.caps]
+    caps = tuple(_beside_a_battery(cap, load) for cap, load in zip(problem.caps, loads, strict=True))
+    return replace(problem, site=site, caps=caps)
+
+
+def _beside_a_battery(cap: Cap, load: float) -> Cap:
+    """A limit that the site's battery loads too; one below zero would ask the battery for what it may not have."""
+    return replace(cap, battery_load=load, limit=np.maximum(cap.limit, 0.0)) if load else cap
 
 
 def with_v2g(draw: st.DrawFn, problem: PlanningProblem) -> PlanningProblem:
@@ -188,19 +198,19 @@ def _bidirectional(draw: st.DrawFn, session: SessionNeed) -> SessionNeed:
         stored_kwh=capacity_kwh * draw(st.sampled_from([0.2, 0.5, 0.9])),
         least_kwh=0.2 * capacity_kwh,
         discharge_max_kw=draw(st.sampled_from([0.0, 7.4, 11.0])),
+        charge_efficiency=draw(st.sampled_from([0.85, 0.95, 1.0])),
+        discharge_efficiency=draw(st.sampled_from([0.9, 1.0])),
         wear_eur_per_kwh=draw(st.sampled_from([0.0, 0.05])),
     )
     return replace(session, battery=battery)
 
 
 def with_slow_cars(draw: st.DrawFn, problem: PlanningProblem) -> PlanningProblem:
-    """The same where some vehicles taper near full or rise slowly; none of them gives back."""
+    """The same where some vehicles taper near full or rise slowly."""
     return replace(problem, sessions=tuple(_slow(draw, s) for s in problem.sessions))
 
 
 def _slow(draw: st.DrawFn, session: SessionNeed) -> SessionNeed:
-    if session.discharge_max_kw:
-        return session
     flat_kwh = draw(st.sampled_from([0.0, 4.0, 15.0]))
     return replace(
         session,

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, limit, rich_problems
-from twin_core.models.problem import PlanningProblem, Taper
+from twin_core.models.problem import Array, PlanningProblem, Taper
 from twin_core.planning.check import violations
+from twin_core.planning.residual import after_first_step
 from twin_core.planning.table import planner
 
 
@@ -31,6 +32,14 @@ def test_who_came_last_keeps_the_late_steps() -> None:
     problem = depot([car("here", 10), car("coming", 20, arrival_h=2)], site_kw=10)
     plan = planner("as_late_as_possible").plan(problem)
     np.testing.assert_allclose(plan.power_kw, [[0, 10, 0, 0], [0, 0, 10, 10]])
+
+
+@pytest.mark.parametrize("came_h", [0.0, -2.0])
+def test_among_those_who_are_here_who_has_the_least_slack_keeps_the_late_steps(came_h: float) -> None:
+    problem = depot([car("little", 10), car("much", 20, arrival_h=came_h)], site_kw=10)
+    plan = planner("as_late_as_possible").plan(problem)
+    assert plan.power_kw[1, 3] == pytest.approx(10)
+    np.testing.assert_allclose(plan.unserved_kwh, 0)
 
 
 def test_unequal_steps_and_limits_are_mirrored_with_the_stays() -> None:
@@ -77,6 +86,12 @@ def test_a_car_that_tapers_takes_of_the_late_steps_what_it_can() -> None:
     assert violations(problem, plan.power_kw) == []
 
 
+def test_a_battery_that_fills_slowly_loses_by_starting_late() -> None:
+    plan = planner("as_late_as_possible").plan(depot([car("a", 15, taper=Taper(0.0, 15.0))]))
+    np.testing.assert_allclose(plan.power_kw, [[0, 0, 5, 20 / 3]])
+    np.testing.assert_allclose(plan.unserved_kwh, [10 / 3])
+
+
 def test_two_that_cannot_both_charge_take_turns() -> None:
     problem = depot([car("a", 20), car("b", 20)], site_kw=10)
     np.testing.assert_allclose(planner("round_robin").plan(problem).power_kw, [[10, 0, 10, 0], [0, 10, 0, 10]])
@@ -92,3 +107,26 @@ def test_a_turn_lost_to_a_full_feeder_is_not_counted() -> None:
     cars = [car("a", 40), car("b", 40), car("c", 40)]
     problem = depot(cars, site_kw=10, caps=[limit("feeder", [1, 0, 0], [0, 10, 10, 10])])
     assert planner("round_robin").plan(problem).power_kw[0, 1] == pytest.approx(10)
+
+
+def lived(name: str, problem: PlanningProblem) -> Array:
+    """Powers as charged by one who plans anew in every step, each time with a planner that remembers nothing."""
+    power_kw = np.zeros((len(problem.sessions), problem.horizon.n_steps))
+    left = problem
+    for step in range(problem.horizon.n_steps):
+        power_kw[:, step] = planner(name).plan(left).power_kw[:, 0]
+        left = after_first_step(left, power_kw[:, step])
+    return power_kw
+
+
+def test_planned_anew_in_every_step_everybody_still_gets_a_turn_unlike_first_come_first_served() -> None:
+    problem = depot([car("a", 40), car("b", 40), car("c", 40)], 10, [0.2] * 6)
+    np.testing.assert_array_equal(lived("round_robin", problem).argmax(axis=0), [0, 1, 2, 0, 1, 2])
+    np.testing.assert_array_equal(lived("fifs", problem).argmax(axis=0), [0] * 4 + [1] * 2)
+
+
+def test_who_never_charged_queues_from_its_arrival_and_who_did_from_then_on() -> None:
+    cars = [car("did, just now", 30, waited_h=9, idle_h=0.0), car("did", 30, waited_h=9, idle_h=0.5)]
+    newcomers = [car("new", 30), car("waits", 30, waited_h=1)]
+    plan = planner("round_robin").plan(depot([*cars, *newcomers], 10))
+    np.testing.assert_array_equal(plan.power_kw.argmax(axis=0), [3, 1, 2, 0])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh, limit, problems
 from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.bounds import bounds_of
 from twin_core.planning.check import violations
 from twin_core.planning.fairness import fair_shares_kwh, jain, served_fraction
 from twin_core.planning.table import planner
@@ -60,6 +64,62 @@ def test_it_delivers_as_much_as_any_planner_and_breaks_no_limit(problem: Plannin
     assert violations(problem, plan.power_kw) == []
     for rule in ("equal_share", "llf"):
         assert plan.unserved_kwh.sum() <= planner(rule).plan(problem).unserved_kwh.sum() + 1e-5
+
+
+def literal_shares_kwh(problem: PlanningProblem) -> Array:
+    """Lexicographic max-min as it is defined: lower the level of all who are open; who cannot go lower is decided.
+
+    Dense rows in scipy, and who is stuck is found by asking, for each, whether it alone could go lower.
+    """
+    bounds, hours = bounds_of(problem), problem.horizon.hours
+    n, n_steps = bounds.upper_kw.shape
+    wanted, weight = bounds.wanted_kwh, np.array([s.priority for s in problem.sessions])
+    energy = np.hstack([np.kron(np.eye(n), hours), np.zeros((n, 1))])
+    caps = [np.append(np.kron(load, np.eye(n_steps)[k]), 0.0) for load in bounds.load for k in range(n_steps)]
+    rows, right = np.vstack([*caps, energy]), np.concatenate([bounds.limit.ravel(), wanted])
+    box = [(0.0, u) for u in bounds.upper_kw.ravel()] + [(0.0, None)]
+
+    def best(cost: Array, more: list[Array], most: list[float]) -> float:
+        found = linprog(
+            cost, A_ub=np.vstack([rows, *more]), b_ub=np.concatenate([right, most]), bounds=box, method="highs"
+        )
+        assert found.status == 0, found.message
+        return float(found.fun)
+
+    most_kwh = -best(-energy.sum(axis=0), [], [])
+    level_of: dict[int, float] = {i: 0.0 for i in range(n) if wanted[i] <= 0}
+    slack = 1e-7 * max(1.0, most_kwh)
+    while len(level_of) < n:
+        more, most = [-energy.sum(axis=0)], [slack - most_kwh]
+        for i in range(n):
+            share = wanted[i] / weight[i]
+            row = -energy[i].copy()
+            row[-1] = 0.0 if i in level_of else -share
+            more.append(row)
+            most.append((min(share * level_of[i], wanted[i]) if i in level_of else 0.0) - wanted[i] + slack)
+        level = best(np.append(np.zeros(n * n_steps), 1.0), more, most)
+        at_level = [*more, np.append(np.zeros(n * n_steps), 1.0)]
+        stuck = [
+            i
+            for i in range(n)
+            if i not in level_of
+            and wanted[i] + best(-energy[i], at_level, [*most, level + slack]) > level * wanted[i] / weight[i] - 1e-4
+        ]
+        level_of |= dict.fromkeys(stuck, level)
+        assert stuck
+    missed = np.array([min(level_of[i] * wanted[i] / weight[i], wanted[i]) for i in range(n)])
+    return np.asarray(wanted - missed)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problem=problems(), data=st.data())
+def test_shares_are_those_of_the_definition(problem: PlanningProblem, data: st.DataObject) -> None:
+    assume(problem.sessions and problem.horizon.n_steps)
+    priorities = data.draw(st.lists(st.sampled_from([1.0, 2.0]), min_size=6, max_size=6))
+    weighed = replace(
+        problem, sessions=tuple(replace(s, priority=p) for s, p in zip(problem.sessions, priorities, strict=False))
+    )
+    np.testing.assert_allclose(fair_shares_kwh(weighed), literal_shares_kwh(weighed), atol=2e-3)
 
 
 @settings(max_examples=40, deadline=None)

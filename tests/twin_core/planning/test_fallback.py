@@ -59,7 +59,7 @@ def test_where_the_problem_is_beyond_mending_nobody_charges(hopeless: PlanningPr
 @settings(max_examples=150, deadline=None)
 @given(problem=problems(), data=st.data())
 def test_it_cannot_fail_whatever_is_not_a_number(problem: PlanningProblem, data: st.DataObject) -> None:
-    fields = ["energy_kwh", "arrival_h", "departure_h", "max_kw", "waited_h", "shortfall_eur_per_kwh"]
+    fields = ["energy_kwh", "arrival_h", "departure_h", "max_kw", "waited_h", "idle_h", "shortfall_eur_per_kwh"]
     bad = st.sampled_from([NAN, float("inf"), -float("inf"), -1.0])
     spoilt = tuple(
         replace(s, **{data.draw(st.sampled_from(fields)): data.draw(bad)}) if data.draw(st.booleans()) else s

@@ -86,7 +86,7 @@ def test_who_is_not_here_and_who_wants_nothing_are_told_apart() -> None:
 
 def test_a_base_load_above_the_limit_is_the_first_thing_not_met() -> None:
     found = reasons(depot([car("a", 40), car("b", 40)], [5, -3, 5, 5]))
-    assert found.unmet[0] == "site: the base load alone is 3 above the limit at 13:00 (1 steps)"
+    assert found.unmet[0] == "site: 3 over its limit 13:00–14:00 by the base load alone"
 
 
 def test_the_price_of_a_limit_is_what_a_little_more_of_it_saves() -> None:
@@ -105,6 +105,24 @@ def test_the_price_of_a_limit_is_what_a_little_more_of_it_saves() -> None:
             wider = tuple(replace(c, limit=more) if i == row else c for i, c in enumerate(caps))
             saved = plan.objective_eur - optimal_plan("test", replace(problem, caps=wider), bench).objective_eur
             assert saved == pytest.approx(priced.get(cap.name, np.zeros(4))[step] * 1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("solver", ["kernel", "highs", "cvxpy", "oracle"])
+@pytest.mark.parametrize("wanted_kwh", [7.0, 40.0])
+def test_a_limit_of_one_car_alone_has_its_price_whoever_solves(solver: str, wanted_kwh: float) -> None:
+    problem = depot([car("a", wanted_kwh)], None, [0.4, 0.1, 0.2, 0.3], caps=[limit("plug", [2.0], [8.0] * 4)])
+    bench = SolverBench(solver)
+    plan = optimal_plan("test", problem, bench)
+    assert plan.reasons is not None
+    (plug,) = plan.reasons.limits
+    for step in np.flatnonzero(plan.power_kw[0] >= 4.0 - 1e-6):
+        more = problem.caps[0].limit.copy()
+        more[step] += 1e-3
+        wider = replace(problem, caps=(replace(problem.caps[0], limit=more),))
+        saved = plan.objective_eur - optimal_plan("test", wider, bench).objective_eur
+        assert saved == pytest.approx(plug.price[step] * 1e-3, abs=1e-8)
+    free = optimal_plan("test", replace(problem, caps=()), bench)
+    assert plug.cost_eur >= plan.objective_eur - free.objective_eur - 1e-9
 
 
 def test_the_price_of_the_next_kwh_is_what_it_then_costs() -> None:
@@ -150,3 +168,43 @@ def test_a_slack_limit_is_not_among_those_that_bind() -> None:
 def test_a_depot_without_cars_or_steps_has_no_reasons_to_give(name: str) -> None:
     assert reasons(depot([], 10), name).sessions == ()
     assert len(reasons(depot([car("a", 5)], 10, []), name).sessions) == 1
+
+
+WHOLE = {"max_kw": 11.04, "min_kw": 4.14, "kw_per_a": 0.69, "step_kw": 0.69}
+
+
+def rounded(site_kw: float = 9.0) -> PlanningProblem:
+    """Two cars and a limit that is no whole number of steps; a third comes later."""
+    cars = [car("a", 40, departure_h=4, **WHOLE), car("b", 4, arrival_h=2.0, departure_h=4, **WHOLE)]
+    return replace(depot(cars, site_kw, [0.4, 0.1, 0.2, 0.3]), offerable_steps=1)
+
+
+def test_who_gets_less_now_because_its_charger_cannot_offer_it_is_told_what_is_carried_over() -> None:
+    problem = depot([car("a", 26, departure_h=3, **WHOLE)], 9.0, [0.1, 0.2, 0.3])
+    plan = planner("power_allocation").plan(replace(problem, offerable_steps=1))
+    assert plan.reasons is not None
+    assert plan.power_kw[0, 0] == pytest.approx(13 * 0.69)
+    told = plan.reasons.sessions[0]
+    assert told.code is ReasonCode.ROUNDED
+    assert told.text == (
+        "8.97 kW, rounded down from 9.00 to what can be offered (0 or from 4.14 kW in steps of 0.69): "
+        "0.03 kWh is carried over"
+    )
+    assert "marginal prices" in plan.reasons.notes[-1]
+
+
+def test_reasons_of_a_rounded_plan_are_those_of_the_plan_returned() -> None:
+    problem = rounded()
+    before = planner("power_allocation").plan(replace(problem, offerable_steps=0))
+    plan = planner("power_allocation").plan(problem)
+    assert before.reasons is not None
+    assert plan.reasons is not None
+    assert np.abs(plan.power_kw[:, 0] - before.power_kw[:, 0]).max() > 1e-3
+    use = plan.power_kw.sum(axis=0)
+    site = {found.name: found for found in plan.reasons.limits}["site"]
+    # While only whole steps can be offered, a limit without room for the next one is full.
+    assert site.bound_h == pytest.approx(np.count_nonzero(use >= 9.0 - np.array([0.69, 0, 0, 0]) - 1e-6))
+    short = {session.session_id for session, kwh in zip(problem.sessions, plan.unserved_kwh, strict=True) if kwh > 1e-3}
+    assert {sentence.partition(":")[0] for sentence in plan.reasons.unmet} == short
+    kept = {reason.session_id: reason.marginal_eur_per_kwh for reason in before.reasons.sessions}
+    assert {r.session_id: r.marginal_eur_per_kwh for r in plan.reasons.sessions} == kept

@@ -17,6 +17,7 @@ from twin_core.errors import PlanningError
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.solvers.certificate import bound_eur
+from twin_core.planning.solvers.dust import swept
 from twin_core.planning.solvers.solver import Duals, Solution
 
 _COST_SCALE = 1e4
@@ -156,12 +157,12 @@ class _Model:
         Raises:
             PlanningError: the solver failed or stopped without a point.
         """
-        self._price.value = _COST_SCALE * price
-        self._shortfall_price.value = _COST_SCALE * shortfall_price
-        self._wanted_kwh.value = bounds.wanted_kwh
-        self._upper_kw.value = bounds.upper_kw[self._rows, self._steps]
+        self._price.value = swept(_COST_SCALE * price)
+        self._shortfall_price.value = swept(_COST_SCALE * shortfall_price)
+        self._wanted_kwh.value = swept(bounds.wanted_kwh)
+        self._upper_kw.value = swept(bounds.upper_kw[self._rows, self._steps])
         if self._limit is not None:
-            self._limit.value = bounds.limit.reshape(-1)[self._cap_rows]
+            self._limit.value = swept(bounds.limit.reshape(-1)[self._cap_rows])
         options = {} if deadline_s is None else {"time_limit": deadline_s}
         try:
             # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.

@@ -10,10 +10,26 @@ import numpy as np
 
 from twin_core.errors import PlanningError
 from twin_core.models.problem import Array, Cap, PlanningProblem, SiteBattery, SiteFlows, VehicleBattery
+from twin_core.planning.check import violations
+from twin_core.planning.solvers.dust import swept_problem
 from twin_core.planning.solvers.solver import Duals, Solution
 
 _COST_SCALE = 1e4
 """Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be."""
+
+_EXACT = {
+    "mip_rel_gap": 1e-9,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+    "mip_feasibility_tolerance": 1e-7,
+}
+"""Who judges answers to 1e-6 must not stop at HiGHS's own gap of 1e-4, nor add up a dozen excesses of 1e-7.
+
+With whole numbers kept to 1e-9 HiGHS calls some problems infeasible.
+"""
+
+_FREE_EUR_PER_KWH = 1e-6
+"""Energy this cheap may be burnt by a solver that takes reduced costs this small for zero."""
 
 
 @dataclass(slots=True)
@@ -40,13 +56,16 @@ class Oracle:
 
     def solve(self, problem: PlanningProblem, *, deadline_s: float | None = None) -> Solution:
         """See `Solver.solve`."""
+        if not (problem.sessions or problem.site):
+            return _nothing_to_decide(problem)
+        problem = swept_problem(problem)
         model = _Model(problem)
         power_kw = _sessions(model)
         stored_kw = _site_battery(model)
         cap_rows = [_cap(model, cap, power_kw, stored_kw) for cap in problem.caps]
         grid_kw = _meter(model, power_kw, stored_kw)
         asked = cp.Problem(cp.Minimize(_COST_SCALE * model.cost), model.rows)
-        options = {} if deadline_s is None else {"time_limit": deadline_s}
+        options = _EXACT if deadline_s is None else {**_EXACT, "time_limit": deadline_s}
         try:
             # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
             asked.solve(solver=cp.HIGHS, warm_start=False, **options)  # type: ignore[no-untyped-call]
@@ -61,6 +80,16 @@ class Oracle:
             grid_kw=None if grid_kw is None else np.asarray(grid_kw.value),
             duals=None if model.has_integers else _duals(problem, cap_rows),
         )
+
+
+def _nothing_to_decide(problem: PlanningProblem) -> Solution:
+    """Neither a session nor a meter: cvxpy cannot read an answer without a single number in it."""
+    nothing = np.zeros((0, problem.horizon.n_steps))
+    broken = violations(problem, nothing)
+    if broken:
+        raise PlanningError(f"nothing can be decided, and that breaks a limit: {broken[0]}")
+    no_price = np.zeros((len(problem.caps), problem.horizon.n_steps))
+    return Solution(nothing, proved=True, duals=Duals(no_price, no_price))
 
 
 def _sessions(model: _Model) -> Any:
@@ -94,9 +123,11 @@ def _sessions(model: _Model) -> Any:
             width_kwh = session.taper.full_kwh - session.taper.flat_kwh
             model.keep(power_kw[row] <= session.max_kw * (session.taper.full_kwh - before_kwh) / width_kwh)
         if np.isfinite(session.ramp_kw_per_h):
-            before_kw = cp.hstack([np.array([session.now_kw]), power_kw[row, :-1]]) if shape[1] > 1 else session.now_kw
+            # Giving back may end at once: only charging has to rise slowly.
+            now_kw = np.array([max(0.0, session.now_kw)])
+            before_kw = cp.hstack([now_kw, into_kw[row, :-1]]) if shape[1] > 1 else now_kw
             rising = np.flatnonzero(inside[row] > 0)
-            model.keep((power_kw[row] - before_kw)[rising] <= (session.ramp_kw_per_h * hours)[rising])
+            model.keep((into_kw[row] - before_kw)[rising] <= (session.ramp_kw_per_h * hours)[rising])
     model.keep(cp.sum(counted_kwh, axis=1) + shortfall_kwh == wanted_kwh)
     model.cost += np.array([s.shortfall_eur_per_kwh for s in sessions]) @ shortfall_kwh
     net_kw = cp.Variable(shape)
@@ -119,11 +150,13 @@ def _either_way(model: _Model, into_kw: Any, out_kw: Any, most_in_kw: Array, mos
 
 
 def _steps_that_pay_to_burn(problem: PlanningProblem) -> Any:
+    """Where energy is worth nothing, or where charging what is given back at once prepares a steep rise."""
     worth = problem.import_eur_per_kwh()
     if problem.site is not None:
         worth = np.minimum(worth, problem.site.export_eur_per_kwh)
+    by_ramp = any(s.discharge_max_kw > 0 and np.isfinite(s.ramp_kw_per_h) for s in problem.sessions)
     # Burnt at any time, energy makes room for what is paid to be taken at another.
-    return np.arange(worth.size if (worth <= 0).any() else 0)
+    return np.arange(worth.size if by_ramp or (worth <= _FREE_EUR_PER_KWH).any() else 0)
 
 
 def _site_battery(model: _Model) -> Any:
@@ -172,6 +205,8 @@ def _meter(model: _Model, power_kw: Any, stored_kw: Any) -> Any:
         grid_kw == site.base_kw + cp.sum(power_kw, axis=0) + battery_kw - used_pv_kw,
         used_pv_kw <= site.pv_kw,
     )
+    if site.export_limit_kw is not None:
+        model.keep(export_kw <= site.export_limit_kw)
     model.cost += (price * hours) @ import_kw - (site.export_eur_per_kwh * hours) @ export_kw
     dearer_out = np.flatnonzero(site.export_eur_per_kwh > price)
     if dearer_out.size:

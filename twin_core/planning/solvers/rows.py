@@ -50,6 +50,12 @@ class Terms:
         flat = np.bincount(self.session * shape[1] + self.step, self.kw * x[self.column], shape[0] * shape[1])
         return np.asarray(flat.reshape(shape))
 
+    def point(self, charging_kw: Array, n_columns: int) -> Array:
+        """The point at which vehicles charge with these powers, on as many phases as they can; all else is 0."""
+        x, charging = np.zeros(n_columns), (self.kw > 0) & ~self.single
+        x[self.column[charging]] = (charging_kw[self.session, self.step] / self.kw)[charging]
+        return x
+
 
 @dataclass(slots=True)
 class Draft:

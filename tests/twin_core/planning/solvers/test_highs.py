@@ -58,7 +58,7 @@ def needs(draw: st.DrawFn, name: str) -> SessionNeed:
             0.95,
             draw(st.sampled_from([0.0, 0.02])),
         )
-    elif draw(st.integers(0, 2)) == 0:
+    if draw(st.integers(0, 2)) == 0:
         flat = draw(numbers) * 10
         taper = Taper(flat, flat + 3.0 + 10 * draw(numbers))
     return car(
@@ -69,8 +69,7 @@ def needs(draw: st.DrawFn, name: str) -> SessionNeed:
         max_kw=draw(st.sampled_from([0.0, 7.4, 11.0])),
         shortfall_eur_per_kwh=draw(st.sampled_from([0.05, 0.3, 2.0])),
         now_kw=draw(st.sampled_from([0.0, 5.0])),
-        # The readable model lets giving back end no faster than charging may rise, which the check allows.
-        ramp_kw_per_h=draw(st.sampled_from([float("inf"), float("inf") if battery else 6.0])),
+        ramp_kw_per_h=draw(st.sampled_from([float("inf"), 6.0])),
         battery=battery,
         taper=taper,
     )

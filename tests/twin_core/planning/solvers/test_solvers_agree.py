@@ -31,7 +31,7 @@ def objective_eur(problem: PlanningProblem, found: Solution) -> float:
 
 def agree_on(problem: PlanningProblem) -> None:
     """All that cover the problem keep its limits, come to one objective and prove no more than that."""
-    assume((problem.sessions or problem.site) and problem.horizon.n_steps)
+    assume(problem.horizon.n_steps)
     objectives = {}
     for name in SOLVERS:
         made = solver(name)
