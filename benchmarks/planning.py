@@ -23,6 +23,7 @@ from gateway.planner_process import PlannerProcess
 from twin_core.models.problem import PlanningProblem
 from twin_core.planning.accounting import bill
 from twin_core.planning.optimum import optimal_plan, served_first
+from twin_core.planning.solvers.highs import Highs
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.table import planner
 
@@ -48,7 +49,10 @@ def _rows() -> Iterator[Row]:
     yield from tick_rows()
     yield _ours("100 x 96, re-solve", problems.plain(100, 96), "cvxpy")
     yield _beside_adacharge()
-    yield _ours("site tree, 60 stations, 3 phases, 1200 x 96", problems.tree(), "highs")
+    for name, room in (("", 1.0), (", tight", 0.8), (", scarce", 0.6)):
+        alike, mixed = problems.three_phase_tree(room=room), problems.tree(room=room)
+        yield _beside_cold_highs(f"site tree, 60 stations, cars on 3 phases, 1200 x 96{name}", alike, "tree")
+        yield _beside_cold_highs(f"site tree, 60 stations, 3 phases, 1200 x 96{name}", mixed, "highs")
     yield _ours("demand charge, 1200 x 96", problems.demand_charge(), "highs")
     yield from _beside_flexmeasures()
     yield _beside_acnportal()
@@ -70,6 +74,22 @@ def _ours(name: str, problem: PlanningProblem, solver: str) -> Row:
         gaps.append(plan.gap)
     assert plan is not None
     return _row(name, solver, times_ms, gap=_worst(gaps)) | {"status": str(plan.status)}
+
+
+def _beside_cold_highs(name: str, problem: PlanningProblem, solver: str) -> Row:
+    """One of our solvers and HiGHS on the whole linear program, by turns on the same prices."""
+    problem = served_first(problem)
+    chosen, cold, random = SolverBench(solver).solver_for(problem), Highs(headstart=False), np.random.default_rng(1)
+    chosen.solve(problem)
+    ours_ms, cold_ms, gaps = [], [], []
+    for _ in range(REPEATS):
+        noise = 1 + 0.02 * random.normal(size=problem.horizon.n_steps)
+        asked = replace(problem, price_eur_per_kwh=problem.price_eur_per_kwh * noise)
+        ours_ms.append(_timed(lambda asked=asked: chosen.solve(asked)))
+        cold_ms.append(_timed(lambda asked=asked: cold.solve(asked)))
+        mine, other = (bill(asked, s.solve(asked).power_kw).objective_eur for s in (chosen, cold))
+        gaps.append(abs(mine - other) / max(1.0, abs(other)))
+    return _row(name, solver, ours_ms, "HiGHS from nothing", cold_ms, max(gaps))
 
 
 def _worst(gaps: list[float | None]) -> float | None:

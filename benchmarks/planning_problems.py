@@ -54,8 +54,12 @@ def day_ahead(n_steps: int, random: np.random.Generator) -> Array:
     return prices
 
 
-def tree(n_sessions: int = 1200, n_steps: int = 96, n_stations: int = 60) -> PlanningProblem:
-    """The fleet below stations, ten feeders and three phases: a third of the cars charges on one phase each."""
+def tree(n_sessions: int = 1200, n_steps: int = 96, n_stations: int = 60, room: float = 1.0) -> PlanningProblem:
+    """The fleet below stations, ten feeders and three phases: a third of the cars charges on one phase each.
+
+    Args:
+        room: factor on every limit.
+    """
     problem = plain(n_sessions, n_steps)
     index = np.arange(n_sessions)
     single, phase = index % 3 == 0, index // 3 % 3
@@ -74,7 +78,17 @@ def tree(n_sessions: int = 1200, n_steps: int = 96, n_stations: int = 60) -> Pla
     for p in range(3):
         load = np.where(single, np.where(phase == p, 1 / 0.23, 0.0), 1 / 0.69)
         caps.append(Cap(f"site L{p + 1}", load, np.full(n_steps, 7.0 * n_sessions / 0.69)))
-    return replace(problem, sessions=sessions, caps=tuple(caps))
+    return replace(problem, sessions=sessions, caps=tuple(replace(c, limit=c.limit * room) for c in caps))
+
+
+def three_phase_tree(
+    n_sessions: int = 1200, n_steps: int = 96, n_stations: int = 60, room: float = 1.0
+) -> PlanningProblem:
+    """The same limits above cars that all charge on three phases."""
+    problem = tree(n_sessions, n_steps, n_stations, room)
+    load = np.full(n_sessions, 1 / 0.69)
+    caps = tuple(replace(c, load=load) if c.name.startswith("site") else c for c in problem.caps)
+    return replace(plain(n_sessions, n_steps), caps=caps)
 
 
 def demand_charge(n_sessions: int = 1200, n_steps: int = 96) -> PlanningProblem:

@@ -154,6 +154,8 @@ def _limits(reasons: Reasons, lifted: tuple[Lifted, ...]) -> Table:
 
 
 def _difference(found: Lifted) -> Text:
+    if abs(found.saves_eur) < 0.005 and abs(found.delivers_kwh) < 0.05:
+        return Text("no difference", "dim")
     money = f"{abs(found.saves_eur):.2f} € {'less' if found.saves_eur >= 0 else 'more'}"
     energy = f", {abs(found.delivers_kwh):.1f} kWh {'more' if found.delivers_kwh >= 0 else 'less'} delivered"
     return Text(money + (energy if abs(found.delivers_kwh) >= 0.05 else ""))

@@ -84,8 +84,8 @@ def planning_problem(
     planned = [(s, view) for s, view in snapshot.sessions() if view.spec.id not in reserved_a and view.online]
     needs: list[tuple[SessionNeed, ConnectorView]] = []
     for session, view in planned:
-        time_h = _time_h(session, snapshot, estimation, foresight, settings.step_min / 60.0)
-        need = _need(session, view, snapshot, estimation, time_h, settings)
+        stay = _stay(session, snapshot, estimation, foresight, settings.step_min / 60.0)
+        need = _need(session, view, snapshot, estimation, stay, settings)
         if need is not None:
             needs.append((need, view))
     horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
@@ -148,22 +148,30 @@ def _known_reasons(reasons: Reasons) -> Reasons:
     )
 
 
-def _time_h(
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """How long a vehicle is planned to charge for, and when it is likely to leave where that is not certain."""
+
+    time_h: float
+    likely_departure_h: float | None = None
+
+
+def _stay(
     session: Session, snapshot: Snapshot, estimation: EstimationSettings, foresight: Foresight, step_h: float
-) -> float:
-    """Hours to charge in. A timetable is taken at its word, a driver's announcement never believed to the full."""
+) -> _Stay:
+    """A timetable is taken at its word, a driver's announcement never believed to the full."""
     announced_h = charging_time_h(session, snapshot.now, estimation)
     if session.departure_is_firm:
-        return announced_h
-    departure = session.request.departure
-    said_h = None if departure is None else (departure - session.started_at) / timedelta(hours=1)
-    left_h = foresight.left_h(said_h, (snapshot.now.utc - session.started_at) / timedelta(hours=1))
-    if left_h is None:
-        return announced_h
+        return _Stay(announced_h)
+    departure, now = session.request.departure, snapshot.now.utc
+    wanted_kwh = session.energy_kwh + remaining_kwh(session, estimation)
+    left = foresight.time_left(session.started_at, now, wanted_kwh, departure)
+    if left is None:
+        return _Stay(announced_h)
     # Nobody is given up who is still here: at least a step is planned for.
-    learned_h = max(less_in_hand_h(left_h, estimation), step_h)
-    still_announced = departure is not None and departure > snapshot.now.utc
-    return min(learned_h, announced_h) if still_announced else learned_h
+    learned_h = max(less_in_hand_h(left.counted_on_h, estimation), step_h)
+    still_announced = departure is not None and departure > now
+    return _Stay(min(learned_h, announced_h) if still_announced else learned_h, left.likely_h)
 
 
 def _need(
@@ -171,7 +179,7 @@ def _need(
     view: ConnectorView,
     snapshot: Snapshot,
     estimation: EstimationSettings,
-    time_h: float,
+    stay: _Stay,
     settings: PlanningSettings,
 ) -> SessionNeed | None:
     energy = remaining_kwh(session, estimation)
@@ -184,7 +192,8 @@ def _need(
         connector_id=view.spec.id,
         energy_kwh=energy,
         arrival_h=0.0,
-        departure_h=time_h,
+        departure_h=stay.time_h,
+        likely_departure_h=stay.likely_departure_h,
         max_kw=usable_a * per_a,
         min_kw=MINIMUM_CURRENT_A * per_a,
         kw_per_a=per_a,

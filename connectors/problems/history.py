@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from twin_core.errors import ConfigurationError
-from twin_core.forecasting.stay_scenarios import PastStay
+from twin_core.forecasting.stays import PastStay
 from twin_core.models.hours import HOURS_A_DAY
 from twin_core.models.problem import Array
 

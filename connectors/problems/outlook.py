@@ -66,6 +66,8 @@ def outlook_of(
                 known = replace(known, futures=known.futures or _futures(problem, history, draw, rng))
             case _:
                 assert_never(history)
+    if known.futures and known.left_h is None and not callable(known.futures):
+        known = replace(known, left_h=tuple(np.array([f.departure_h for f in known.futures]).T))
     return known
 
 

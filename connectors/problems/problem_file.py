@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.problems.series import MOST, Finite, NotNegativeSeries, Series
+from connectors.problems.series import Finite, NotNegative, NotNegativeSeries, Positive, Ratio, Series
 from twin_core.models.problem import Horizon
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 
@@ -38,9 +38,6 @@ def _as_text(given: object) -> object:
     return given
 
 
-Positive = Annotated[float, Field(strict=True, gt=0, le=MOST, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, le=MOST, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(strict=True, gt=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 Time = Annotated[AwareDatetime, BeforeValidator(_as_text)]
 PhaseName = Literal["L1", "L2", "L3"]
@@ -277,6 +274,8 @@ class ProblemFile(Part):
     demand_charge_eur_per_kw: NotNegative = 0.0
     peak_so_far_kw: NotNegative = 0.0
     pv_kw: NotNegativeSeries | None = None
+    pv_node: Name | None = None
+    pv_counted: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     site_battery: SiteBatteryPart | None = None
     carbon_kg_per_kwh: Series | None = None
     carbon_eur_per_kg: NotNegative = 0.0
@@ -294,6 +293,8 @@ class ProblemFile(Part):
             if session.node is not None and session.node not in places:
                 raise ValueError(f"session {session.id!r}: node {session.node!r} is none of the nodes ({known})")
             self._require_stay(session)
+        if self.pv_node not in {None, *places}:
+            raise ValueError(f"pv_node: node {self.pv_node!r} is none of the nodes ({known})")
         if self.site_battery is not None and self.site_battery.node not in {None, *places}:
             raise ValueError(f"site_battery: node {self.site_battery.node!r} is none of the nodes ({known})")
         return self

@@ -16,7 +16,18 @@ from twin_core.models.problem import Array, Horizon
 MOST = 1e6
 """Largest number that is read, in any unit: a gigawatt, a gigawatt hour. Beyond it there are only slips of the pen."""
 
-Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST, le=MOST)]
+LEAST = 1e-6
+"""Smallest number above 0 that is told from 0: below it solvers see nothing but their own rounding."""
+
+
+def _without_dust(value: float) -> float:
+    return 0.0 if abs(value) < LEAST else value
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST, le=MOST), AfterValidator(_without_dust)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, le=MOST, allow_inf_nan=False), AfterValidator(_without_dust)]
+Positive = Annotated[float, Field(strict=True, ge=LEAST, le=MOST, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(strict=True, ge=0.01, le=1)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 

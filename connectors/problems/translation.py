@@ -89,7 +89,32 @@ def _site(file: ProblemFile, horizon: Horizon) -> SiteFlows | None:
         demand_charge_eur_per_kw=file.demand_charge_eur_per_kw,
         peak_so_far_kw=file.peak_so_far_kw,
         battery=None if battery is None else SiteBattery(**battery.model_dump(exclude={"node"})),
+        export_limit_kw=_meter_export_kw(file, horizon),
     )
+
+
+def _meter_export_kw(file: ProblemFile, horizon: Horizon) -> Array | None:
+    """The most that may flow out at the root: its export limit, or what fits through its limits of import."""
+    root = next((node for node in file.nodes if node.parent is None), None)
+    if root is None:
+        return None
+    if root.export_limit_kw is not None:
+        return laid_out(f"node {root.id!r}: export_limit_kw", root.export_limit_kw, horizon)
+    return None if root.limit_kw is None else laid_out(f"node {root.id!r}: limit_kw", root.limit_kw, horizon)
+
+
+def _counted_sun_kw(file: ProblemFile, horizon: Horizon) -> Array:
+    """The sun that limits of import may count on, shape (n_steps,); none where importing is paid for.
+
+    There the sun is curtailed, so that more is imported: a limit that counted on it would be passed.
+    """
+    if file.pv_kw is None or not file.pv_counted:
+        return np.zeros(horizon.n_steps)
+    sun = laid_out("pv_kw", file.pv_kw, horizon) * file.pv_counted
+    price = laid_out("price_eur_per_kwh", file.price_eur_per_kwh, horizon)
+    if file.carbon_kg_per_kwh is not None:
+        price = price + file.carbon_eur_per_kg * laid_out("carbon_kg_per_kwh", file.carbon_kg_per_kwh, horizon)
+    return np.where(price >= 0, sun, 0.0)
 
 
 def _base_kw(node: NodePart, horizon: Horizon) -> Array:
@@ -110,11 +135,12 @@ def _limit_a(node: NodePart, phase: Phase, horizon: Horizon) -> Array | None:
 
 @dataclass(frozen=True, slots=True)
 class _Below:
-    """What hangs below a node: the sessions by row, their base load, and whether the site's battery does."""
+    """What hangs below a node: the sessions by row, base load by phase, the site's battery, the sun counted on."""
 
     rows: Array
     base_kw: Array
     battery: bool
+    sun_kw: Array
 
 
 def _caps(file: ProblemFile, horizon: Horizon) -> Iterator[Cap]:
@@ -139,7 +165,9 @@ def _below(file: ProblemFile, node: NodePart, horizon: Horizon) -> _Below:
 
     base = [_base_kw(n, horizon) for n in file.nodes if is_below(n.id)]
     rows = np.array([is_below(s.node) for s in file.sessions], dtype=float)
-    return _Below(rows, np.sum(base, axis=0), file.site_battery is not None and is_below(file.site_battery.node))
+    sun_kw = _counted_sun_kw(file, horizon) * is_below(file.pv_node)
+    has_battery = file.site_battery is not None and is_below(file.site_battery.node)
+    return _Below(rows, np.sum(base, axis=0), has_battery, sun_kw)
 
 
 def _current_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Horizon) -> Iterator[Cap]:
@@ -153,7 +181,7 @@ def _current_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Hor
             yield Cap(
                 name=f"{node.id} {phase.name}",
                 load=load,
-                limit=limit - under.base_kw[phase] / KW_PER_A,
+                limit=limit - (under.base_kw[phase] - under.sun_kw / 3.0) / KW_PER_A,
                 # Current flows back through the same fuse, while the base load takes some of it up.
                 floor=_floor(file, under, -limit - under.base_kw[phase] / KW_PER_A),
                 battery_load=1.0 / (3.0 * KW_PER_A) if under.battery else 0.0,
@@ -171,7 +199,7 @@ def _power_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Horiz
     if node.limit_kw is not None:
         limit = laid_out(f"{name}: limit_kw", node.limit_kw, horizon)
         floor = _floor(file, under, (-limit if back is None else back) - base_kw)
-        yield Cap(f"{node.id} kW", under.rows, limit - base_kw, floor, battery_load)
+        yield Cap(f"{node.id} kW", under.rows, limit - base_kw + under.sun_kw, floor, battery_load)
     elif back is not None and (floor := _floor(file, under, back - base_kw)) is not None:
         yield Cap(f"{node.id} export", under.rows, np.full(horizon.n_steps, np.inf), floor, battery_load)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from twin_core.models.problem import PlanningProblem
 from twin_core.planning.contradictions import best_plan
 from twin_core.planning.lifting import Lifted, lift
 from twin_core.planning.planner import Planner
+from twin_core.planning.solvers.table import SOLVERS
 from twin_core.planning.table import PLANNERS, planner
 
 SUMMARY = "plan a charging problem from a file, and say why the plan is as it is"
@@ -34,32 +37,37 @@ VARIANTS: Final = (
     "ellipsoid_robust",
     "mean_cvar",
     "chance_caps",
+    "departure_risk",
     "two_stage",
 )
 """Planners against what is uncertain, as `twin_core.planning.uncertainty` has them: importing that takes a second."""
 
+
+def _names(names: Iterable[str]) -> str:
+    return textwrap.fill(", ".join(names), width=78, initial_indent="  ", subsequent_indent="  ")
+
+
 DESCRIPTION = f"""\
-Reads a planning problem (horizon, sessions, tree of limits, prices), plans it, and prints who
-charges when and why, which limits bind and what each costs, and what could not be met. Everything
-about problems, planners and answers: docs/planning.md.
+Reads a planning problem (horizon, sessions, tree of limits, prices), plans it,
+and prints who charges when and why, which limits bind and what each costs, and
+what could not be met. Problems, planners and answers: docs/planning.md.
 
 planners
-  {", ".join(list(PLANNERS)[:9])},
-  {", ".join(list(PLANNERS)[9:])}
-against what is uncertain, from "outlook" in the problem or from a --history
-  {", ".join(VARIANTS)}
+{_names(PLANNERS)}
+planners against what is uncertain, from "outlook" in the problem or --history
+{_names(VARIANTS)}
 
 exit status
   0  everybody gets what was asked
-  1  the best plan there is leaves something unmet, such as a session that goes short, a limit that
-     the base load breaks, a battery that ends too empty: each is listed
-  2  the problem or an option makes no sense: each fault with field, value and what to do
+  1  the best plan there is leaves something unmet, and lists it: a session
+     that goes short, a limit that the base load breaks, a battery too empty
+  2  the problem or an option makes no sense: field, value and what to do
 
 examples
   depot plan docs/examples/depot-problem.json
   depot plan docs/examples/depot-problem.json --planner edf --out plan.csv
   depot plan docs/examples/uncertain-problem.json --planner two_stage
-  depot plan my-problem.json --planner mean_cvar --history prices-2025.csv --scenarios 100 --seed 7
+  depot plan my.json --planner mean_cvar --history prices.csv --seed 7
 """
 
 LIFTED_AT_MOST = 4
@@ -72,7 +80,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planner", default="power_allocation", metavar="NAME", help="who plans (default power_allocation)"
     )
-    parser.add_argument("--solver", metavar="NAME", help="what solves it (default: the fastest that covers it)")
+    parser.add_argument(
+        "--solver", metavar="NAME", help=f"{', '.join(SOLVERS)} (default: the fastest that covers the problem)"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the plan there: powers by step if it ends in .csv, else JSON"
     )

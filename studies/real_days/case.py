@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 
 from studies.real_days.contenders import HINDSIGHT, YARDSTICK, Contender, Rescued
-from studies.real_days.day import STEP_H, Day
+from studies.real_days.day import STEP_H, Day, Stay
 from studies.real_days.metrics import Score, over_cheapest, same_energy, saving, score
 from studies.real_days.network import Network, Wiring, peak_kw
 from studies.real_days.record import Record
 from studies.real_days.rolling import Foresight, live, whole_day
-from twin_core.forecasting.arrivals import ArrivalForecast, PastArrival
+from twin_core.forecasting.arrivals import ArrivalForecast
 from twin_core.forecasting.stays import PastStay, StayForecast
 from twin_core.models.problem import Array
 from twin_core.planning.table import planner
@@ -78,7 +78,7 @@ def rows_of(task: Task, record: Record) -> list[Row]:
     case, past = task.case, record.before(task.site, task.when)
     day = record.day(task.site, task.when)
     network = Network(case.wiring, SHARES[case.limit] * peak_kw(day))
-    known = day.with_typical_stays(past) if case.departures == ANNOUNCED else day
+    known = day.with_typical_stays(past) if case.departures == ANNOUNCED else day.with_all_claimed()
     whole = whole_day(day, network)
     optimum_kwh = float(planner(YARDSTICK).plan(whole).power_kw.sum()) * STEP_H
     row = _Rows(task, day, network, optimum_kwh)
@@ -111,16 +111,15 @@ def learned(past: Sequence[Day], *, announced: bool) -> Foresight:
     """What can be known of a day from earlier ones of its kind; who announced nothing teaches nothing of promises."""
     if not past:
         return Foresight(announced)
-    arrivals = ArrivalForecast(
-        [PastArrival(stay.arrival * STEP_H, stay.energy_kwh, stay.steps * STEP_H) for stay in day.stays] for day in past
-    )
-    stays = StayForecast(
-        PastStay((stay.announced - stay.arrival) * STEP_H, stay.steps * STEP_H)
-        for day in past
-        for stay in day.stays
-        if stay.claimed
-    )
-    return Foresight(announced, stays if announced else None, arrivals)
+    days = [[_past(stay) for stay in day.stays] for day in past]
+    claimed = (_past(stay) for day in past for stay in day.stays if stay.claimed)
+    stays = StayForecast(claimed) if announced else None
+    return Foresight(announced, stays, ArrivalForecast(days))
+
+
+def _past(stay: Stay) -> PastStay:
+    announced_h = (stay.announced - stay.arrival) * STEP_H
+    return PastStay(stay.arrival * STEP_H, stay.steps * STEP_H, stay.energy_kwh, announced_h)
 
 
 @dataclass(frozen=True, slots=True)

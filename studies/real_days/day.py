@@ -82,6 +82,10 @@ class Day:
         told = tuple(stay if stay.claimed else replace(stay, announced=stay.arrival + typical) for stay in self.stays)
         return replace(self, stays=told)
 
+    def with_all_claimed(self) -> Day:
+        """The day with what the record gives as announced taken at its word, of those who announced nothing too."""
+        return replace(self, stays=tuple(replace(stay, claimed=True) for stay in self.stays))
+
 
 def day_of(site: str, when: date, recorded: Iterable[RecordedSession]) -> Day:
     """A day from its recorded sessions.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from simulators.acn import ZONE
 from studies.real_days.day import MAX_KW, STEP_H, STEPS, Day, Stay
 from studies.real_days.network import Network
 from twin_core.forecasting.arrivals import ArrivalForecast
-from twin_core.forecasting.stays import StayForecast
+from twin_core.forecasting.stays import COUNTED_ON, LIKELY, StayForecast, StayOutlook
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNeed
 from twin_core.planning.planner import Planner
@@ -36,7 +37,7 @@ class Foresight:
 
     Attributes:
         announced: whether departures are those the drivers announced; else the true ones.
-        stays: corrects announced departures; None takes them at their word.
+        stays: what past stays say about announced departures; None takes these at their word.
         arrivals: sessions expected, by earlier days; None plans for who is here.
     """
 
@@ -112,16 +113,16 @@ def problem_at(
         charged_kw: shape (n_stays, STEPS), as charged so far; None says nothing of whose turn it was.
     """
     present = [day.stays[row] for row in here]
-    left_h = [_left_h(stay, step, foresight) for stay in present]
     needs = [
-        _need(
-            f"stay {row}",
+        _present(
+            row,
+            stay,
+            step,
             float(remaining_kwh[row]),
-            until_h,
-            waited_h=(step - stay.arrival) * STEP_H,
-            idle_h=None if charged_kw is None else _idle_h(charged_kw[row, :step]),
+            foresight,
+            None if charged_kw is None else _idle_h(charged_kw[row, :step]),
         )
-        for row, stay, until_h in zip(here, present, left_h, strict=True)
+        for row, stay in zip(here, present, strict=True)
     ]
     pairs = [stay.pair for stay in present]
     if foresight.arrivals is not None:
@@ -150,15 +151,27 @@ def _idle_h(charged_kw: Array) -> float | None:
     return (charged_kw.size - 1 - int(charged[-1])) * STEP_H if charged.size else None
 
 
-def _left_h(stay: Stay, step: int, foresight: Foresight) -> float:
+def _present(
+    row: int, stay: Stay, step: int, remaining_kwh: float, foresight: Foresight, idle_h: float | None
+) -> SessionNeed:
+    """Who is here, and how long for by all that is told."""
+    name, waited_h, until_midnight_h = f"stay {row}", (step - stay.arrival) * STEP_H, (STEPS - step) * STEP_H
     if not foresight.announced:
-        return (stay.departure - step) * STEP_H
-    until_midnight_h = (STEPS - step) * STEP_H
-    if foresight.stays is not None:
-        left_h = foresight.stays.left_h((stay.announced - stay.arrival) * STEP_H, (step - stay.arrival) * STEP_H)
-        return min(max(left_h, STEP_H), until_midnight_h)
-    left = stay.announced - step if stay.announced > step else _OVERDUE_STEPS
-    return min(left * STEP_H, until_midnight_h)
+        return _need(name, remaining_kwh, (stay.departure - step) * STEP_H, waited_h=waited_h, idle_h=idle_h)
+    if foresight.stays is None:
+        left = stay.announced - step if stay.announced > step else _OVERDUE_STEPS
+        return _need(name, remaining_kwh, min(left * STEP_H, until_midnight_h), waited_h=waited_h, idle_h=idle_h)
+    outlook = _outlook(foresight.stays, stay)
+    counted_h, likely_h = (
+        min(max(outlook.left_h(waited_h, part), STEP_H), until_midnight_h) for part in (COUNTED_ON, LIKELY)
+    )
+    return _need(name, remaining_kwh, counted_h, waited_h=waited_h, idle_h=idle_h, likely_departure_h=likely_h)
+
+
+@lru_cache(maxsize=1024)
+def _outlook(forecast: StayForecast, stay: Stay) -> StayOutlook:
+    """What the forecast says of a stay when it begins, from what is known then."""
+    return forecast.outlook((stay.announced - stay.arrival) * STEP_H, stay.arrival * STEP_H, stay.energy_kwh)
 
 
 def _expected(forecast: ArrivalForecast, step: int) -> list[SessionNeed]:
@@ -188,6 +201,7 @@ def _need(
     idle_h: float | None = None,
     max_kw: float = MAX_KW,
     priority: float = 1.0,
+    likely_departure_h: float | None = None,
 ) -> SessionNeed:
     return SessionNeed(
         session_id=SessionId(name),
@@ -201,6 +215,7 @@ def _need(
         waited_h=waited_h,
         idle_h=idle_h,
         priority=priority,
+        likely_departure_h=likely_departure_h,
     )
 
 

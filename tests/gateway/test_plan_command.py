@@ -125,6 +125,7 @@ def test_the_names_offered_are_those_of_the_tables(capsys: pytest.CaptureFixture
         ("ellipsoid_robust", ""),
         ("mean_cvar", "Hedged: mean of the worst 5% of bills"),
         ("chance_caps", "Limits are lowered by 1.64 standard deviations"),
+        ("departure_risk", "expected objective"),
         ("two_stage", "Hedged: expected objective over 4 futures"),
     ],
 )

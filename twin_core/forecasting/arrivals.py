@@ -8,22 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from twin_core.forecasting.stays import PastStay
+
 _HOURS: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class PastArrival:
-    """A session that is over.
-
-    Attributes:
-        hour: of the day at which it arrived, local time, in [0, 24).
-        energy_kwh: it got.
-        stayed_h: hours it stayed.
-    """
-
-    hour: float
-    energy_kwh: float
-    stayed_h: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +34,20 @@ class ArrivalForecast:
     """Mean arrivals of each hour over earlier days of the same kind (working day or not: the caller's choice).
 
     Args:
-        days: one sequence of arrivals for each earlier day, empty for a day on which nobody came.
+        days: the stays of each earlier day, empty for a day on which nobody came.
     """
 
-    def __init__(self, days: Iterable[Sequence[PastArrival]]) -> None:
+    def __init__(self, days: Iterable[Sequence[PastStay]]) -> None:
         self._n_days = 0
         count, energy_kwh = np.zeros(_HOURS), np.zeros(_HOURS)
         stays: list[list[float]] = [[] for _ in range(_HOURS)]
         for day in days:
             self._n_days += 1
             for arrival in day:
-                hour = min(max(int(arrival.hour), 0), _HOURS - 1)
+                hour = min(max(int(arrival.arrival_h), 0), _HOURS - 1)
                 count[hour] += 1
                 energy_kwh[hour] += arrival.energy_kwh
-                stays[hour].append(arrival.stayed_h)
+                stays[hour].append(arrival.stay_h)
         self._count = count / max(1, self._n_days)
         self._energy_kwh = energy_kwh / max(1, self._n_days)
         self._stay_h = np.array([float(np.median(of_hour)) if of_hour else 0.0 for of_hour in stays])

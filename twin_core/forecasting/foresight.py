@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 
-from twin_core.forecasting.arrivals import ArrivalForecast, ExpectedArrivals, PastArrival
-from twin_core.forecasting.stays import PastStay, StayForecast
+from twin_core.forecasting.arrivals import ArrivalForecast, ExpectedArrivals
+from twin_core.forecasting.stays import COUNTED_ON, LIKELY, PastStay, StayForecast
 from twin_core.models.ids import IdTag
 
 DAYS_LEARNED = 60.0
@@ -46,6 +46,14 @@ class PastSession:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """How much longer a vehicle stays, by those that began like it; both in hours from now, >= 0."""
+
+    counted_on_h: float
+    likely_h: float
+
+
+@dataclass(frozen=True, slots=True)
 class Foresight:
     """What to count on beyond what was announced. Pure: it knows earlier sessions and no clock.
 
@@ -63,18 +71,26 @@ class Foresight:
     weekends: ArrivalForecast | None = None
     zone: tzinfo | None = None
 
-    def left_h(self, announced_h: float | None, elapsed_h: float) -> float | None:
-        """Hours from now for which a vehicle is counted on to stay; None where nothing was learned.
+    def time_left(
+        self, arrived: datetime, now: datetime, energy_kwh: float, announced: datetime | None
+    ) -> TimeLeft | None:
+        """How much longer a vehicle stays; None where nothing was learned.
 
         Args:
-            announced_h: hours after its arrival at which its driver said to leave; None where nobody said.
-            elapsed_h: hours since its arrival.
+            arrived: when it came.
+            now: not before.
+            energy_kwh: wanted on arrival.
+            announced: departure its driver announced; None where nobody said.
         """
-        stays = self.silent_stays if announced_h is None else self.stays
+        stays = self.silent_stays if announced is None else self.stays
         if stays is None:
             return None
-        left_h = stays.left_h(math.inf if announced_h is None else announced_h, max(0.0, elapsed_h))
-        return left_h if math.isfinite(left_h) else None
+        announced_h = math.inf if announced is None else (announced - arrived) / timedelta(hours=1)
+        outlook = stays.outlook(announced_h, _hour_of_day(arrived.astimezone(self.zone)), energy_kwh)
+        if not outlook.stay_h.size:
+            return None
+        elapsed_h = max(0.0, (now - arrived) / timedelta(hours=1))
+        return TimeLeft(outlook.left_h(elapsed_h, COUNTED_ON), outlook.left_h(elapsed_h, LIKELY))
 
     def still_to_come(self, now: datetime) -> tuple[ExpectedArrivals, ...]:
         """Who is expected until midnight, hour by hour."""
@@ -89,10 +105,8 @@ def learned(past: Sequence[PastSession], now: datetime, zone: tzinfo) -> Foresig
     Arrivals are counted over whole days from the day after the first session on, today left out.
     """
     drivers = [s for s in past if not s.firm]
-    said = [
-        PastStay((s.announced - s.arrived) / timedelta(hours=1), s.stayed_h) for s in drivers if s.announced is not None
-    ]
-    silent = [PastStay(math.inf, s.stayed_h) for s in drivers]
+    said = [_past_stay(s, zone) for s in drivers if s.announced is not None]
+    silent = [replace(_past_stay(s, zone), announced_h=math.inf) for s in drivers]
     return Foresight(
         stays=StayForecast(said, least=LEAST_STAYS) if len(said) >= LEAST_STAYS else None,
         silent_stays=StayForecast(silent, least=LEAST_STAYS) if len(silent) >= LEAST_STAYS else None,
@@ -103,17 +117,25 @@ def learned(past: Sequence[PastSession], now: datetime, zone: tzinfo) -> Foresig
 
 
 def _arrivals(past: Iterable[PastSession], now: datetime, zone: tzinfo, *, weekend: bool) -> ArrivalForecast | None:
-    by_day: dict[date, list[PastArrival]] = {}
+    by_day: dict[date, list[PastStay]] = {}
     for session in past:
-        local = session.arrived.astimezone(zone)
-        arrival = PastArrival(_hour_of_day(local), session.energy_kwh, session.stayed_h)
-        by_day.setdefault(local.date(), []).append(arrival)
+        by_day.setdefault(session.arrived.astimezone(zone).date(), []).append(_past_stay(session, zone))
     if not by_day:
         return None
     first, today = min(by_day) + timedelta(days=1), now.astimezone(zone).date()
     whole_days = [first + timedelta(days=n) for n in range((today - first).days)]
     alike = [day for day in whole_days if (day.weekday() >= _WEEKEND) == weekend]
     return ArrivalForecast([by_day.get(day, ()) for day in alike]) if len(alike) >= LEAST_DAYS else None
+
+
+def _past_stay(session: PastSession, zone: tzinfo) -> PastStay:
+    announced = session.announced
+    return PastStay(
+        _hour_of_day(session.arrived.astimezone(zone)),
+        session.stayed_h,
+        session.energy_kwh,
+        math.inf if announced is None else (announced - session.arrived) / timedelta(hours=1),
+    )
 
 
 def _hour_of_day(local: datetime) -> float:

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from twin_core.errors import PlanningError
+from twin_core.forecasting.stays import PastStay
 from twin_core.models.problem import Array
-
-
-@dataclass(frozen=True, slots=True)
-class PastStay:
-    """One stay as it was, or as it may come.
-
-    Attributes:
-        arrival_h: in the past: hours from midnight; in a scenario: hours from now.
-        stay_h: length of the stay.
-        energy_kwh: what it wanted.
-    """
-
-    arrival_h: float
-    stay_h: float
-    energy_kwh: float
 
 
 def departure_scenarios(

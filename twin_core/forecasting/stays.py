@@ -1,76 +1,128 @@
-"""How long a vehicle will really stay, learned from how far past drivers kept to what they announced."""
+"""How long a vehicle will really stay, learned from past stays that began like it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from twin_core.models.problem import Array
 
+_ANNOUNCED_SPREAD: Final = 0.25
+"""Announced stays this far apart, as a natural logarithm, are alike; an hour and five quarters, say."""
+
+_ARRIVAL_SPREAD_H: Final = 1.0
+_ENERGY_SPREAD: Final = 0.6
+"""Energies this far apart, as a natural logarithm: who wants much stays long, whatever was announced."""
+
+_ANYBODY: Final = 1e-4
+"""Weight of a past stay that is not alike at all, beside 1 for one that is the same: rather that than nobody."""
+
+COUNTED_ON: Final = 0.15
+"""An energy put off is lost if the car is gone: a stay is counted on until this part of its likes would be over."""
+
+LIKELY: Final = 0.5
+"""Part of its likes that are over when a stay is likely to be."""
+
+_OVERDUE_H: Final = 0.25
+"""Who has stayed longer than anybody before is taken to leave in a quarter of an hour, again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class PastStay:
-    """A stay that is over.
+    """A stay that is over, or one that may come.
+
+    Attributes:
+        arrival_h: of a past stay: hours from midnight, local time; in a scenario: hours from now.
+        stay_h: length of the stay.
+        energy_kwh: what it wanted, or got.
+        announced_h: hours after its arrival at which the driver said to leave; infinite where nobody said.
+    """
+
+    arrival_h: float
+    stay_h: float
+    energy_kwh: float
+    announced_h: float = np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class StayOutlook:
+    """How long one stay may last, seen from its arrival.
 
     Attributes:
         announced_h: hours after its arrival at which the driver said to leave.
-        stayed_h: hours it really stayed.
+        stay_h: shape (n,), lengths it may have, ascending; empty where there is too little to go by.
+        weight: shape (n,), how much each counts, above 0.
     """
 
     announced_h: float
-    stayed_h: float
+    stay_h: Array
+    weight: Array
+
+    def left_h(self, elapsed_h: float, part: float) -> float:
+        """Hours from now by which this part of such stays would be over, of those that lasted until now; >= 0.
+
+        Where there is too little to go by, the announcement stands.
+
+        Args:
+            elapsed_h: hours since its arrival.
+            part: within (0, 1); a half is the median, less is more careful.
+
+        Raises:
+            ValueError: the part is not within (0, 1).
+        """
+        if not 0 < part < 1:
+            raise ValueError(f"part is {part}, must be above 0 and below 1")
+        if not self.stay_h.size:
+            return max(0.0, self.announced_h - elapsed_h)
+        first = int(np.searchsorted(self.stay_h, elapsed_h, side="right"))
+        if first == self.stay_h.size:
+            return _OVERDUE_H
+        over = np.cumsum(self.weight[first:])
+        return float(self.stay_h[first + int(np.searchsorted(over, part * over[-1]))] - elapsed_h)
 
 
 class StayForecast:
-    """Time left at a charger: a quantile over past stays that are alike, and never beyond what was announced.
+    """Past stays, weighed by how much they began like the one that is asked about.
 
-    An announcement is only ever discounted. A stay counted on too long costs energy that is then never delivered; one
-    counted on too short only brings it forward.
-
-    Alike are those whose announced stay was closest and that were still there after as long as this one has been: who
-    has outstayed the announcement is compared with others who had. Pure: it knows what it was given, so give it
-    earlier days only.
+    Alike are those of which about as long a stay was announced, that came at about the same time of day and wanted
+    about as much. Each speaks twice: it may last as long as they did, or be as far off its announcement as they were
+    off theirs. Pure: it knows what it was given, so give it earlier days only.
 
     Args:
         past: stays that are over.
-        quantile: part of the past stays that ended sooner than what is forecast; lower is more careful.
-        neighbours: how many of the closest stays are asked.
-        least: with fewer stays to go by than this, the announcement stands.
-
-    Raises:
-        ValueError: the quantile is not within (0, 1).
+        least: with fewer stays to go by than this, announcements stand.
     """
 
-    def __init__(
-        self, past: Iterable[PastStay], *, quantile: float = 0.2, neighbours: int = 80, least: int = 20
-    ) -> None:
-        if not 0 < quantile < 1:
-            raise ValueError(f"quantile is {quantile}, must be above 0 and below 1")
-        known = [stay for stay in past if stay.announced_h > 0 and stay.stayed_h > 0]
+    def __init__(self, past: Iterable[PastStay], *, least: int = 20) -> None:
+        known = [stay for stay in past if stay.announced_h > 0 and stay.stay_h > 0 and stay.energy_kwh > 0]
         self._announced_h = np.array([stay.announced_h for stay in known], dtype=float)
-        self._stayed_h = np.array([stay.stayed_h for stay in known], dtype=float)
-        self._quantile, self._neighbours, self._least = quantile, neighbours, least
+        self._arrival_h = np.array([stay.arrival_h for stay in known], dtype=float)
+        self._energy_kwh = np.array([stay.energy_kwh for stay in known], dtype=float)
+        self._stay_h = np.array([stay.stay_h for stay in known], dtype=float)
+        self._least = least
 
-    def left_h(self, announced_h: float, elapsed_h: float) -> float:
-        """Hours from now for which it is counted on to stay, >= 0.
+    def outlook(self, announced_h: float, arrival_h: float, energy_kwh: float) -> StayOutlook:
+        """What may become of a stay.
 
         Args:
             announced_h: hours after its arrival at which the driver said to leave; infinite where nobody said.
-            elapsed_h: hours since its arrival.
+            arrival_h: hours from midnight, local time.
+            energy_kwh: wanted on arrival.
         """
-        alike_h = self._alike(announced_h, elapsed_h)
-        if alike_h.size < self._least:
-            return max(0.0, announced_h - elapsed_h)
-        learned_h = float(np.quantile(alike_h, self._quantile))
-        return min(learned_h, announced_h - elapsed_h) if announced_h > elapsed_h else learned_h
-
-    def _alike(self, announced_h: float, elapsed_h: float) -> Array:
-        """Hours that similar past stays still lasted after `elapsed_h`."""
-        still_there = np.flatnonzero(self._stayed_h > elapsed_h)
-        if np.isfinite(announced_h) and still_there.size > self._neighbours:
-            distance = np.abs(np.log(self._announced_h[still_there] / max(announced_h, 1e-3)))
-            still_there = still_there[np.argpartition(distance, self._neighbours)[: self._neighbours]]
-        left_h: Array = self._stayed_h[still_there] - elapsed_h
-        return left_h
+        if self._stay_h.size < self._least:
+            return StayOutlook(announced_h, np.empty(0), np.empty(0))
+        apart = ((self._arrival_h - arrival_h) / _ARRIVAL_SPREAD_H) ** 2
+        apart += (np.log(self._energy_kwh / max(energy_kwh, 1e-3)) / _ENERGY_SPREAD) ** 2
+        said = np.isfinite(self._announced_h) & np.isfinite(announced_h)
+        announced_ratio = self._announced_h[said] / max(announced_h, 1e-3)
+        apart[said] += (np.log(announced_ratio) / _ANNOUNCED_SPREAD) ** 2
+        weight = np.exp(-apart / 2) + _ANYBODY
+        as_far_off_h = announced_h + self._stay_h[said] - self._announced_h[said]
+        stay_h = np.concatenate([self._stay_h, as_far_off_h])
+        weight = np.concatenate([weight, weight[said]])
+        possible = stay_h > 0
+        order = np.argsort(stay_h[possible], kind="stable")
+        return StayOutlook(announced_h, stay_h[possible][order], weight[possible][order])

@@ -136,6 +136,8 @@ class SessionNeed:
         now_kw: what it draws now; where ramps and minimum runs start from.
         ramp_kw_per_h: fastest rise of its power from step to step; it may fall at once.
         run_h: hours from now during which it is not switched off again if the limits allow (minimum run time).
+        likely_departure_h: hours from now until it most likely leaves, where `departure_h` is only how long it is
+            counted on to stay; None where that is certain.
     """
 
     session_id: SessionId
@@ -157,6 +159,7 @@ class SessionNeed:
     battery: VehicleBattery | None = None
     single_phase: SinglePhase | None = None
     idle_h: float | None = None
+    likely_departure_h: float | None = None
 
     @property
     def discharge_max_kw(self) -> float:
@@ -218,6 +221,8 @@ class SiteFlows:
         export_eur_per_kwh: shape (n_steps,), paid for energy fed back.
         demand_charge_eur_per_kw: price of the highest import of the billing period.
         peak_so_far_kw: highest import of the period so far; only more than this costs more.
+        export_limit_kw: shape (n_steps,), >= 0, the most that the sun may make flow out; more of it is curtailed. None
+            where nothing limits it. What sessions and the battery give back is held by caps.
     """
 
     base_kw: Array
@@ -226,6 +231,18 @@ class SiteFlows:
     demand_charge_eur_per_kw: float = 0.0
     peak_so_far_kw: float = 0.0
     battery: SiteBattery | None = None
+    export_limit_kw: Array | None = None
+
+    def least_exchange_kw(self, use_kw: Array) -> Array:
+        """Exchange at the meter with all the sun that may be used, import positive, shape (n_steps,).
+
+        Args:
+            use_kw: shape (n_steps,), base load, sessions and the battery together.
+        """
+        least: Array = use_kw - self.pv_kw
+        if self.export_limit_kw is None:
+            return least
+        return np.minimum(np.maximum(least, -self.export_limit_kw), use_kw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def charged_kwh(problem: PlanningProblem, power_kw: Array) -> Array:
 def grid_exchange_kw(problem: PlanningProblem, site: SiteFlows, power_kw: Array, battery_kw: Array | None) -> Array:
     """Exchange at the site's meter with the cheapest use of the sun, import positive, shape (n_steps,)."""
     most_kw = site.base_kw + power_kw.sum(axis=0) + (0.0 if battery_kw is None else battery_kw)
-    least_kw = most_kw - site.pv_kw
+    least_kw = site.least_exchange_kw(most_kw)
     choices = np.stack([least_kw, np.clip(0.0, least_kw, most_kw), most_kw])
     cost = problem.import_eur_per_kwh() * np.maximum(choices, 0.0) - site.export_eur_per_kwh * np.maximum(-choices, 0.0)
     exchange: Array = np.take_along_axis(choices, cost.argmin(axis=0)[None], axis=0)[0]
@@ -79,7 +79,7 @@ def bill(
         demand_eur = site.demand_charge_eur_per_kw * above_kw
     cost_eur = float(problem.price_eur_per_kwh @ import_kwh) - export_eur + demand_eur
     carbon_kg = 0.0 if problem.carbon_kg_per_kwh is None else float(problem.carbon_kg_per_kwh @ import_kwh)
-    wanted_kwh = np.array([max(0.0, s.energy_kwh) for s in problem.sessions], dtype=float)
+    wanted_kwh = np.maximum(np.array([s.energy_kwh for s in problem.sessions], dtype=float), 0.0)
     unserved_kwh = np.maximum(wanted_kwh - charged_kwh(problem, power_kw).sum(axis=1), 0.0)
     shortfall_eur = float(np.array([s.shortfall_eur_per_kwh for s in problem.sessions]) @ unserved_kwh)
     wear_eur = _wear_eur(problem, power_kw, battery_kw)
@@ -90,7 +90,7 @@ def bill(
 def _wear_eur(problem: PlanningProblem, power_kw: Array, battery_kw: Array | None) -> float:
     hours = problem.horizon.hours
     price = np.array([0.0 if s.battery is None else s.battery.wear_eur_per_kwh for s in problem.sessions])
-    wear_eur = float(price @ (np.maximum(-power_kw, 0.0) @ hours))
+    wear_eur = float(price @ (np.maximum(-power_kw, 0.0) @ hours)) if price.any() else 0.0
     if battery_kw is not None and problem.site is not None and problem.site.battery is not None:
         wear_eur += problem.site.battery.wear_eur_per_kwh * float(np.maximum(-battery_kw, 0.0) @ hours)
     return wear_eur

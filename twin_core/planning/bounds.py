@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from twin_core.models.problem import Array, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.soundness import require_sound
 
 
@@ -57,16 +58,18 @@ def bounds_of(problem: PlanningProblem) -> Bounds:
     limit = np.array([row for _, row in shared.values()], dtype=float).reshape(len(shared), n_steps)
     return Bounds(
         upper_kw=upper_kw,
-        wanted_kwh=np.array([_wanted_kwh(s) for s in problem.sessions], dtype=float),
+        wanted_kwh=_wanted_kwh(problem),
         load=load,
         # No limit is above what could be used at most, so that "no limit" is a number a solver can hold.
-        limit=np.minimum(limit, load @ upper_kw),
+        limit=np.minimum(limit, csr_matrix(load) @ upper_kw),
     )
 
 
-def _wanted_kwh(session: SessionNeed) -> float:
-    battery = session.battery
-    if battery is None or not session.discharge_max_kw > 0:
-        return max(0.0, session.energy_kwh)
-    free_kwh = (battery.capacity_kwh - battery.stored_kwh) / battery.charge_efficiency
-    return max(0.0, min(session.energy_kwh, free_kwh))
+def _wanted_kwh(problem: PlanningProblem) -> Array:
+    wanted_kwh = np.array([s.energy_kwh for s in problem.sessions], dtype=float)
+    for row, session in enumerate(problem.sessions):
+        battery = session.battery
+        if battery is not None and session.discharge_max_kw > 0:
+            free_kwh = (battery.capacity_kwh - battery.stored_kwh) / battery.charge_efficiency
+            wanted_kwh[row] = min(session.energy_kwh, free_kwh)
+    return np.asarray(np.maximum(wanted_kwh, 0.0))

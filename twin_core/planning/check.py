@@ -51,7 +51,7 @@ def violations(
 
 
 def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) -> Iterator[str]:
-    sessions, inside = problem.sessions, problem.availability()
+    sessions, inside, hours = problem.sessions, problem.availability(), problem.horizon.hours
     names = [f"session {s.session_id!r}" for s in sessions]
     max_kw = np.array([s.max_kw for s in sessions]).reshape(-1, 1)
     back_kw = np.array([s.discharge_max_kw for s in sessions]).reshape(-1, 1)
@@ -85,7 +85,7 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
                 "kW, more than a battery this full can take",
             )
         if problem.offerable_steps:
-            yield _unofferable(problem, row, power_kw[row], inside[row], tolerance)
+            yield _unofferable(problem, row, hours, power_kw[row], inside[row], tolerance)
 
 
 def _tapered_kw(session: SessionNeed, counted_kwh: Array, tolerance: float) -> Array:
@@ -98,13 +98,15 @@ def _tapered_kw(session: SessionNeed, counted_kwh: Array, tolerance: float) -> A
     return highest
 
 
-def _unofferable(problem: PlanningProblem, row: int, power_kw: Array, part: Array, tolerance: float) -> str:
+def _unofferable(
+    problem: PlanningProblem, row: int, hours: Array, power_kw: Array, part: Array, tolerance: float
+) -> str:
     """A sentence when an imminent power is none that a control pilot can offer.
 
     In a step of which the vehicle is only there for a part, the power is the mean over the whole step. The step that
     brings the last energy may have any power: more is offered, and the vehicle stops by itself.
     """
-    session, hours = problem.sessions[row], problem.horizon.hours
+    session = problem.sessions[row]
     left_kwh = max(0.0, session.energy_kwh)
     for step in range(min(problem.offerable_steps, problem.horizon.n_steps)):
         mean_kw = float(power_kw[step])
@@ -191,6 +193,10 @@ def _of_the_meter(
     net_kw = (site.base_kw + power_kw.sum(axis=0) + battery_kw).reshape(1, -1)
     yield _worst(["grid"], grid_kw[None], net_kw, tolerance, "kW, more than the site uses")
     yield _worst(["grid"], net_kw - site.pv_kw, grid_kw[None], tolerance, "kW, more than import and the sun give")
+    if site.export_limit_kw is not None:
+        # What flows out without the sun is for the caps to hold.
+        allowed_kw = np.maximum(site.export_limit_kw, -net_kw)
+        yield _worst(["grid"], -grid_kw[None], allowed_kw, tolerance, "kW, more of the sun than may flow out")
 
 
 def _worst(names: list[str], value: Array, limit: Array, tolerance: float, what: str) -> str:

@@ -32,7 +32,7 @@ from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.cohort import divided
 from twin_core.planning.cohort_classes import CohortModel, CohortRun, thesis_dissatisfaction
 from twin_core.planning.cohort_optimum import cheapest
-from twin_core.planning.optimum import charge_only, shortfall_prices
+from twin_core.planning.optimum import shortfall_prices
 from twin_core.planning.reasons import explain
 
 _NOTHING_KWH = 1e-9
@@ -56,14 +56,13 @@ class CohortLiteral:
 
     def plan(self, problem: PlanningProblem) -> Plan:
         """See `Planner.plan`; FEASIBLE at best, with notes on where the model departs from what can happen."""
-        seen = charge_only(problem)
-        bounds = bounds_of(seen)
+        bounds = bounds_of(problem)
         wants = (bounds.wanted_kwh > 0) & bounds.upper_kw.any(axis=1)
         if not wants.any():
             return assess(problem, np.zeros_like(bounds.upper_kw), self.name, PlanStatus.FEASIBLE)
-        day = classified(seen, bounds, wants, self._classes)
+        day = classified(problem, bounds, wants, self._classes)
         run = cheapest(day.model)
-        repaired = _repaired(seen, bounds, day, run)
+        repaired = _repaired(problem, bounds, day, run)
         plan = assess(problem, repaired.power_kw, self.name, PlanStatus.FEASIBLE, solver="highs")
         notes = tuple(_notes(day.model, run, repaired))
         return replace(plan, reasons=replace(explain(problem, plan), notes=notes))
@@ -94,7 +93,7 @@ def classified(problem: PlanningProblem, bounds: Bounds, wants: _Mask, n: int) -
     """The problem as classes, see the head of this file.
 
     Args:
-        problem: without anything given back.
+        problem: what was asked.
         bounds: of the problem.
         wants: shape (n_sessions,), who wants something and could charge; at least one.
         n: classes that want something.

@@ -27,7 +27,9 @@ def cheapest(model: CohortModel, *, energy_kwh: float | None = None, most_waitin
         PlanningError: there is no way, such as when `energy_kwh` cannot be delivered, or none was found.
     """
     n_steps, n = model.n_steps, model.n_classes - 1
-    rows = [_dynamics(model), _left_at_the_end(model), _only_who_may(model), _limit(model)]
+    rows = [_dynamics(model), _left_at_the_end(model), _limit(model)]
+    if (model.chargeable[1:] < 1).any():
+        rows.append(_only_who_may(model))
     if energy_kwh is not None:
         car_steps = np.array([energy_kwh / model.car_step_kwh])
         rows.append(_Rows(_row(model, charging=1.0, idle=0.0), car_steps, car_steps))

@@ -127,12 +127,17 @@ def _raised(cap: Cap, above: Array, below: Array) -> Cap:
 def _from_what_is_there(problem: PlanningProblem) -> PlanningProblem:
     """The problem in which no battery is to hold more at once than is in it; the site's has until the end to."""
     sessions = tuple(s if s.battery is None else replace(s, battery=_started(s.battery)) for s in problem.sessions)
-    if problem.site is None or problem.site.battery is None:
-        return replace(problem, sessions=sessions)
-    battery = problem.site.battery
+    site = problem.site
+    if site is not None and site.export_limit_kw is not None:
+        # What a base load below zero feeds back is for the caps to tell: the sun has no part in it.
+        site = replace(site, export_limit_kw=np.maximum(site.export_limit_kw, -site.base_kw))
+    problem = replace(problem, sessions=sessions, site=site)
+    if site is None or site.battery is None:
+        return problem
+    battery = site.battery
     end_kwh = min(max(battery.end_kwh, battery.least_kwh), battery.capacity_kwh)
     mended = replace(battery, least_kwh=min(battery.least_kwh, battery.stored_kwh), end_kwh=end_kwh)
-    return replace(problem, sessions=sessions, site=replace(problem.site, battery=mended))
+    return replace(problem, site=replace(site, battery=mended))
 
 
 def _started(battery: VehicleBattery) -> VehicleBattery:

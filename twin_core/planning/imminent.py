@@ -59,7 +59,8 @@ def offerable_plan(problem: PlanningProblem, ask: Ask) -> Plan:
         carries = bool((np.abs(now_kw - tail_kw[:, 0]) > TOLERANCE).any())
         done_kw.append(now_kw)
         done_battery_kw.append(battery_kw)
-        rest = after_first_step(rest, now_kw, battery_kw)
+        if carries or len(done_kw) < problem.offerable_steps:
+            rest = after_first_step(rest, now_kw, battery_kw)
         tail_kw = tail_kw[:, 1:]
         tail_battery_kw = None if tail_battery_kw is None else tail_battery_kw[1:]
         if carries and rest.horizon.n_steps:

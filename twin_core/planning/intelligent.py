@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twin_core.errors import ConfigurationError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
 from twin_core.planning.bounds import bounds_of
@@ -16,10 +17,13 @@ from twin_core.planning.solvers.table import SolverBench
 FLAT_EUR_PER_KWH = 1e-6
 """Prices that differ by less are one price and its rounding errors."""
 
+_ROUNDING = 1e-9
+"""Weights that are 0 or together 1 but for this are so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each aim counts; together 1.
+    """How much each aim counts; none below 0, together 1, else `ConfigurationError`.
 
     Attributes:
         energy: what the energy costs.
@@ -30,6 +34,11 @@ class Weights:
     energy: float = 0.4
     downtime: float = 0.4
     utilisation: float = 0.2
+
+    def __post_init__(self) -> None:
+        parts = (self.energy, self.downtime, self.utilisation)
+        if not (min(parts) >= -_ROUNDING and abs(sum(parts) - 1.0) <= _ROUNDING):
+            raise ConfigurationError(f"weights {parts} must be 0 or more and together 1")
 
     def under(self, urgency: float) -> Weights:
         """The weights when vehicles need this part of what their stays allow, in [0, 1].

@@ -1,14 +1,75 @@
-"""Who goes first, where a plan leaves that open: powers exchanged between sessions, the sums kept."""
+"""Who goes first, where a plan leaves that open."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, Cap, PlanningProblem
+from twin_core.planning.allocation import Scarcity
 from twin_core.planning.bounds import Bounds, bounds_of
 
 _Rows = npt.NDArray[np.intp]
+
+_FEW: Final = -0.4
+_CROWD: Final = 0.25
+_MOST_CROWDED: Final = 6.0
+"""What an hour of charging still needed counts in the line, beside 1 for an hour left.
+
+`_FEW` where everybody just fits, `_CROWD` more for each time again that all want what there is. Tuned on 60 recorded
+days of two sites before 2021: more for who is soon done serves more in full and loses energy, less the other way.
+"""
+
+
+def line(problem: PlanningProblem) -> Callable[[Scarcity], Array]:
+    """Rank in line where nobody knows for certain when vehicles leave, lowest first, for `allocation.in_order`.
+
+    Who is likely to leave first goes first. Where few want energy now, of two who leave together the one that needs
+    longer does: those who are left later are then enough to use all there is. In a crowd the one that is soon done
+    does, as enough will be left anyway, and more are served in full. A priority of 2 counts as leaving twice as soon.
+    """
+    departure_h = np.array(
+        [s.departure_h if s.likely_departure_h is None else s.likely_departure_h for s in problem.sessions]
+    )
+    max_kw = np.array([s.max_kw for s in problem.sessions])
+    priority = np.array([s.priority for s in problem.sessions])
+    needed_counts = _FEW + _CROWD * (_crowd(problem) - 1.0)
+
+    def rank(step: Scarcity) -> Array:
+        needed_h = np.divide(step.remaining_kwh, max_kw, out=np.zeros_like(max_kw), where=max_kw > 0)
+        place_h: Array = (departure_h - step.begins_h) / priority + needed_counts * needed_h
+        return place_h
+
+    return rank
+
+
+def _crowd(problem: PlanningProblem) -> float:
+    """How many times what the tightest limit carries now is wanted of it, within 1 and `_MOST_CROWDED`."""
+    bounds = bounds_of(problem)
+    if not bounds.load.size or not problem.horizon.n_steps:
+        return 1.0
+    wanted_kw = np.minimum(bounds.upper_kw[:, 0], bounds.wanted_kwh / problem.horizon.hours[0])
+    use, limit = bounds.load @ wanted_kw, bounds.limit[:, 0]
+    times = np.divide(use, limit, out=np.full_like(use, _MOST_CROWDED), where=limit > 0)
+    return float(np.clip(times.max(), 1.0, _MOST_CROWDED))
+
+
+def alike_caps(problem: PlanningProblem, power_kw: Array) -> tuple[Cap, ...]:
+    """Limits at what these powers give to each group of sessions that load every shared limit alike.
+
+    Whoever of a group gets its power, the problem's own shared limits are kept as the powers given keep them; limits
+    that bind one session only are returned beside them.
+    """
+    bounds = bounds_of(problem)
+    own = [cap for cap in problem.caps if np.count_nonzero(cap.load) == 1]
+    groups = [
+        Cap(f"group {index}", np.isin(np.arange(len(power_kw)), rows).astype(float), power_kw[rows].sum(axis=0))
+        for index, rows in enumerate(_alike(bounds))
+    ]
+    return (*own, *groups)
 
 
 def first_in_line_now(problem: PlanningProblem, power_kw: Array, key: Array) -> Array:
@@ -60,7 +121,7 @@ def _alike(bounds: Bounds) -> list[_Rows]:
     groups: dict[bytes, list[int]] = {}
     for row in range(bounds.load.shape[1]):
         groups.setdefault(np.ascontiguousarray(bounds.load[:, row]).tobytes(), []).append(row)
-    return [np.array(rows) for rows in groups.values() if len(rows) > 1]
+    return [np.array(rows) for rows in groups.values()]
 
 
 def _exchangeable(problem: PlanningProblem) -> bool:

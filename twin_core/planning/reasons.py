@@ -39,12 +39,12 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
     """
     at = _with_offers(problem, plan, marginals_of(problem, plan, duals))
     sessions = _Sessions(problem, plan, at, by_price=duals is not None or bool(plan.solver))
-    over = overloads(problem, plan)
+    told, over = tuple(sessions), overloads(problem, plan)
     return Reasons(
-        sessions=tuple(sessions),
+        sessions=told,
         limits=tuple(_limits(problem, at)),
         overloads=over,
-        unmet=(*unmet_limits(problem, plan, over), *sessions.unmet()),
+        unmet=(*unmet_limits(problem, plan, over), *_unmet(plan, told)),
     )
 
 
@@ -120,14 +120,6 @@ class _Sessions:
             code, text, limit = self._why(row, session)
             yield SessionReason(session.session_id, code, text, limit, float(self._next_eur[row]))
 
-    def unmet(self) -> Iterator[str]:
-        """A sentence on each session that goes short, the largest shortfall first."""
-        short = np.flatnonzero(self._plan.unserved_kwh > NEGLIGIBLE_KWH)
-        for row in short[np.argsort(-self._plan.unserved_kwh[short], kind="stable")]:
-            session = self._problem.sessions[row]
-            _, text, _ = self._short(row, session)
-            yield f"{session.session_id}: {text}"
-
     def _why(self, row: int, session: SessionNeed) -> tuple[ReasonCode, str, str]:
         if self._plan.unserved_kwh[row] > NEGLIGIBLE_KWH:
             return self._short(row, session)
@@ -187,6 +179,13 @@ class _Sessions:
             f"{_from(power_kw)} from {self._clock.step(first)}, by the order of {self._plan.planner}",
             "",
         )
+
+
+def _unmet(plan: Plan, told: tuple[SessionReason, ...]) -> Iterator[str]:
+    """A sentence on each session that goes short, the largest shortfall first."""
+    short = np.flatnonzero(plan.unserved_kwh > NEGLIGIBLE_KWH)
+    for row in short[np.argsort(-plan.unserved_kwh[short], kind="stable")]:
+        yield f"{told[row].session_id}: {told[row].text}"
 
 
 def _first(steps: Mask) -> npt.NDArray[np.intp]:

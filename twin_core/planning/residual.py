@@ -99,6 +99,7 @@ def _site_later(
         base_kw=site.base_kw[1:],
         pv_kw=site.pv_kw[1:],
         export_eur_per_kwh=site.export_eur_per_kwh[1:],
+        export_limit_kw=None if site.export_limit_kw is None else site.export_limit_kw[1:],
         peak_so_far_kw=max(site.peak_so_far_kw, import_kw),
         battery=battery,
     )

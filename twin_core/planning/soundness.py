@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,6 @@ from twin_core.models.problem import (
     Cap,
     Horizon,
     PlanningProblem,
-    SessionNeed,
     SiteBattery,
     SiteFlows,
     VehicleBattery,
@@ -24,25 +24,23 @@ _Mask = npt.NDArray[np.bool_]
 _NARROWEST_KWH = 1e-9
 """Energy over which a battery's highest power falls, at least: solvers divide by it."""
 
-_SESSION_FIELDS: tuple[tuple[str, Callable[[SessionNeed], float], Callable[[Array], _Mask], str], ...] = (
-    ("energy_kwh", lambda s: s.energy_kwh, np.isfinite, "finite"),
-    ("arrival_h", lambda s: s.arrival_h, np.isfinite, "finite"),
-    ("departure_h", lambda s: s.departure_h, lambda x: x > -np.inf, "a number, infinite where nobody said"),
-    ("max_kw", lambda s: s.max_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("waited_h", lambda s: s.waited_h, np.isfinite, "finite"),
-    ("idle_h", lambda s: 0.0 if s.idle_h is None else s.idle_h, np.isfinite, "finite"),
+_SESSION_FIELDS: tuple[tuple[str, Callable[[Array], _Mask], str], ...] = (
+    ("energy_kwh", np.isfinite, "finite"),
+    ("arrival_h", np.isfinite, "finite"),
+    ("departure_h", lambda x: x > -np.inf, "a number, infinite where nobody said"),
+    ("max_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("waited_h", np.isfinite, "finite"),
     (
         "shortfall_eur_per_kwh",
-        lambda s: s.shortfall_eur_per_kwh,
         lambda x: (x >= 0) & np.isfinite(x),
         "finite and not negative",
     ),
-    ("priority", lambda s: s.priority, lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
-    ("step_kw", lambda s: s.step_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("min_kw", lambda s: s.min_kw, lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
-    ("now_kw", lambda s: s.now_kw, np.isfinite, "finite"),
-    ("run_h", lambda s: s.run_h, lambda x: x >= 0, "not negative"),
-    ("ramp_kw_per_h", lambda s: s.ramp_kw_per_h, lambda x: x > 0, "above 0, infinite where nothing limits it"),
+    ("priority", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
+    ("step_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("min_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("now_kw", np.isfinite, "finite"),
+    ("run_h", lambda x: x >= 0, "not negative"),
+    ("ramp_kw_per_h", lambda x: x > 0, "above 0, infinite where nothing limits it"),
 )
 
 _BATTERY_FIELDS: tuple[tuple[str, Callable[[SiteBattery | VehicleBattery], bool], str], ...] = (
@@ -67,8 +65,8 @@ def require_sound(problem: PlanningProblem) -> None:
     horizon = problem.horizon
     if not (0 < horizon.step_h < np.inf and horizon.n_steps >= 0):
         raise PlanningError(f"horizon: {horizon.n_steps} steps of {horizon.step_h} h cannot be planned")
-    for field, read, is_sound, wanted in _SESSION_FIELDS:
-        values = np.array([read(session) for session in problem.sessions], dtype=float)
+    for field, is_sound, wanted in _SESSION_FIELDS:
+        values = np.array(list(map(attrgetter(field), problem.sessions)), dtype=float)
         broken = np.flatnonzero(~is_sound(values))
         if broken.size:
             session = problem.sessions[broken[0]]
@@ -79,6 +77,8 @@ def require_sound(problem: PlanningProblem) -> None:
     if problem.carbon_kg_per_kwh is not None:
         _require_array("carbon_kg_per_kwh", problem.carbon_kg_per_kwh, n_steps, np.isfinite, "finite")
     for session in problem.sessions:
+        if session.idle_h is not None and not np.isfinite(session.idle_h):
+            raise PlanningError(f"session {session.session_id!r}: idle_h is {session.idle_h}, must be finite")
         if session.battery is not None:
             _require_battery(f"session {session.session_id!r}: battery", session.battery)
         single = session.single_phase
@@ -129,6 +129,8 @@ def _require_site(site: SiteFlows, n_steps: int) -> None:
     _require_array("site: base_kw", site.base_kw, n_steps, np.isfinite, "finite")
     _require_array("site: pv_kw", site.pv_kw, n_steps, lambda x: (x >= 0) & np.isfinite(x), "finite and >= 0")
     _require_array("site: export_eur_per_kwh", site.export_eur_per_kwh, n_steps, np.isfinite, "finite")
+    if site.export_limit_kw is not None:
+        _require_array("site: export_limit_kw", site.export_limit_kw, n_steps, lambda x: x >= 0, "a number >= 0")
     for field, value in (
         ("demand_charge_eur_per_kw", site.demand_charge_eur_per_kw),
         ("peak_so_far_kw", site.peak_so_far_kw),

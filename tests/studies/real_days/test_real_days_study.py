@@ -19,13 +19,14 @@ from studies.real_days.network import Network, Wiring
 from studies.real_days.processes import in_processes
 from studies.real_days.record import Record, sample
 from studies.real_days.results import Results, Spread
+from studies.real_days.rolling import Foresight, live
 from studies.real_days.study import run_study
 from studies.real_days.verdicts import Verdict, verdicts
 from tests.studies.real_days.recorded_wheel import recorded_wheel
 from twin_core.errors import ConfigurationError, PlanningError
 from twin_core.models.plan import Plan
 from twin_core.models.problem import PlanningProblem
-from twin_core.planning.table import PLANNERS
+from twin_core.planning.table import PLANNERS, planner
 
 WHEN = date(2019, 7, 5)
 TIGHT = Case("tight", Wiring.ONE_CAP, TRUE)
@@ -113,8 +114,6 @@ def test_where_a_planner_refuses_the_live_depot_s_rule_steps_in_and_it_is_counte
 
         def plan(self, problem: PlanningProblem) -> Plan:
             raise PlanningError("no plan")
-
-    from studies.real_days.rolling import Foresight, live
 
     asked = Rescued(Refuses())
     outcome = live(CAR, Network(Wiring.ONE_CAP, 10.0), asked, Foresight())
@@ -260,3 +259,22 @@ def test_an_interrupted_study_goes_on_where_it_was_and_begins_anew_unless_told_s
         assert len(list(csv.DictReader(file))) == 6
     assert lived(go_on=True) == []
     assert len(lived(go_on=False)) == 3
+
+
+def test_planners_that_are_left_out_would_do_what_power_allocation_does() -> None:
+    crowd = a_day(*(Stay(name, 100 + n, 130 - n, 130 - n, 9.0, n % 3) for n, name in enumerate("abcd")))
+    done = {
+        name: live(crowd, Network(Wiring.THREE_LINES, 9.0), planner(name), Foresight()).power_kw
+        for name in ("power_allocation", *LEFT_OUT)
+    }
+    for name in LEFT_OUT:
+        np.testing.assert_allclose(done[name], done["power_allocation"], atol=1e-6)
+
+
+def test_lived_step_by_step_round_robin_gives_turns_that_first_come_first_served_does_not() -> None:
+    crowd = a_day(*(Stay(name, 100 + n, 112, 112, 9.0, 0) for n, name in enumerate("abc")))
+    network = Network(Wiring.ONE_CAP, 6.656)
+    turns = live(crowd, network, planner("round_robin"), Foresight()).energy_kwh
+    first = live(crowd, network, planner("fifs"), Foresight()).energy_kwh
+    assert turns.min() > 0.2 * turns.sum()
+    assert first[2] == 0

@@ -31,31 +31,47 @@ def after(weeks_on: int) -> datetime:
     return MONDAY + timedelta(weeks=weeks_on)
 
 
+def counted_on_h(foresight: Foresight, announced_h: float | None, elapsed_h: float) -> float | None:
+    """Hours for which one who came at seven and wants what the others wanted is counted on."""
+    announced = None if announced_h is None else MONDAY + announced_h * HOUR
+    left = foresight.time_left(MONDAY, MONDAY + elapsed_h * HOUR, 10.0, announced)
+    return None if left is None else left.counted_on_h
+
+
 def test_drivers_who_leave_early_are_counted_on_to_leave_early() -> None:
-    assert learned(weeks(5), after(5), UTC).left_h(8.0, 0.0) == pytest.approx(4.0)
+    assert counted_on_h(learned(weeks(5), after(5), UTC), 8.0, 0.0) == pytest.approx(4.0)
+
+
+def test_a_stay_is_counted_on_for_less_than_is_likely() -> None:
+    past = [came(day.arrived, stayed_h=2.0 + n % 5) for n, day in enumerate(weeks(5))]
+    left = learned(past, after(5), UTC).time_left(MONDAY, MONDAY, 10.0, MONDAY + 8 * HOUR)
+    assert left is not None
+    assert left.counted_on_h < left.likely_h == pytest.approx(4.0)
 
 
 def test_an_announcement_stands_until_enough_drivers_were_seen() -> None:
     few = [came(MONDAY + timedelta(hours=n)) for n in range(LEAST_STAYS - 1)]
-    assert learned(few, after(1), UTC).left_h(8.0, 0.0) is None
+    assert counted_on_h(learned(few, after(1), UTC), 8.0, 0.0) is None
     enough = [*few, came(MONDAY)]
-    assert learned(enough, after(1), UTC).left_h(8.0, 0.0) == pytest.approx(4.0)
+    assert counted_on_h(learned(enough, after(1), UTC), 8.0, 0.0) == pytest.approx(4.0)
 
 
 def test_a_timetable_says_nothing_about_drivers() -> None:
     foresight = learned(weeks(5, firm=True), after(5), UTC)
-    assert foresight.left_h(8.0, 0.0) is None
-    assert foresight.left_h(None, 0.0) is None
+    assert counted_on_h(foresight, 8.0, 0.0) is None
+    assert counted_on_h(foresight, None, 0.0) is None
 
 
 def test_who_announces_nothing_is_compared_with_everybody() -> None:
     foresight = learned(weeks(5, announced_h=None, stayed_h=3.0), after(5), UTC)
-    assert foresight.left_h(None, 1.0) == pytest.approx(2.0)
-    assert foresight.left_h(8.0, 1.0) is None
+    assert counted_on_h(foresight, None, 1.0) == pytest.approx(2.0)
+    assert counted_on_h(foresight, 8.0, 1.0) is None
 
 
-def test_nothing_is_learned_beyond_what_anybody_stayed() -> None:
-    assert learned(weeks(5, announced_h=None), after(5), UTC).left_h(None, 24.0) is None
+def test_who_stays_longer_than_anybody_did_may_leave_at_any_time() -> None:
+    left_h = counted_on_h(learned(weeks(5, announced_h=None), after(5), UTC), None, 24.0)
+    assert left_h is not None
+    assert 0 < left_h < 1
 
 
 def test_working_days_expect_who_came_on_working_days_and_weekends_nobody() -> None:
@@ -88,5 +104,5 @@ def test_hours_are_those_of_the_depots_own_clock() -> None:
 
 
 def test_who_has_learned_nothing_foresees_nothing() -> None:
-    assert Foresight().left_h(8.0, 0.0) is None
+    assert counted_on_h(Foresight(), 8.0, 0.0) is None
     assert Foresight().still_to_come(MONDAY) == ()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from twin_core.errors import PlanningError
-from twin_core.forecasting.stay_scenarios import PastStay, arrival_scenarios, departure_scenarios, energy_scenarios
+from twin_core.forecasting.stay_scenarios import arrival_scenarios, departure_scenarios, energy_scenarios
+from twin_core.forecasting.stays import PastStay
 
 RNG = np.random.default_rng(0)
 

@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from twin_core.forecasting.arrivals import ArrivalForecast, PastArrival
+from twin_core.forecasting.arrivals import ArrivalForecast
 from twin_core.forecasting.stays import PastStay, StayForecast
 
 
+def past(announced_h: float, stay_h: float, *, arrival_h: float = 9.0, energy_kwh: float = 10.0) -> PastStay:
+    return PastStay(arrival_h, stay_h, energy_kwh, announced_h)
+
+
+def left_h(
+    stays: list[PastStay],
+    elapsed_h: float = 0.0,
+    *,
+    announced_h: float = 8.0,
+    arrival_h: float = 9.0,
+    energy_kwh: float = 10.0,
+    part: float = 0.5,
+) -> float:
+    return StayForecast(stays).outlook(announced_h, arrival_h, energy_kwh).left_h(elapsed_h, part)
+
+
 def test_drivers_who_leave_two_hours_early_are_counted_on_for_two_hours_less() -> None:
-    forecast = StayForecast([PastStay(8.0, 6.0)] * 50)
-    assert forecast.left_h(8.0, 1.0) == pytest.approx(5.0)
+    assert left_h([past(8.0, 6.0)] * 50, 1.0) == pytest.approx(5.0)
+
+
+def test_drivers_who_stay_longer_than_they_say_are_expected_to() -> None:
+    assert left_h([past(4.0, 9.0)] * 50, 1.0, announced_h=4.0) == pytest.approx(8.0)
+
+
+def test_a_stay_is_as_long_as_its_likes_were_or_as_far_off_what_was_announced() -> None:
+    likes = [past(5.0, 4.0)] * 50
+    assert left_h(likes, announced_h=5.5, part=0.4) == pytest.approx(4.0)
+    assert left_h(likes, announced_h=5.5, part=0.6) == pytest.approx(4.5)
 
 
 def test_who_has_outstayed_the_announcement_is_compared_with_others_who_had() -> None:
-    forecast = StayForecast([PastStay(4.0, 3.0)] * 50 + [PastStay(4.0, 7.0)] * 50, quantile=0.1)
-    assert forecast.left_h(4.0, 0.0) == pytest.approx(3.0)
-    assert forecast.left_h(4.0, 5.0) == pytest.approx(2.0)
+    stays = [past(4.0, 3.0)] * 50 + [past(4.0, 7.0)] * 50
+    assert left_h(stays, 0.0, announced_h=4.0, part=0.1) == pytest.approx(3.0)
+    assert left_h(stays, 5.0, announced_h=4.0, part=0.1) == pytest.approx(2.0)
 
 
-def test_short_stays_say_nothing_about_long_ones() -> None:
-    forecast = StayForecast([PastStay(1.0, 0.5)] * 100 + [PastStay(8.0, 8.0)] * 100, neighbours=50)
-    assert forecast.left_h(8.0, 0.0) == pytest.approx(8.0)
+def test_who_stays_longer_than_anybody_before_is_about_to_leave() -> None:
+    assert left_h([past(4.0, 3.0)] * 50, 9.0) == pytest.approx(0.25)
 
 
-def test_an_announcement_is_discounted_and_never_extended_until_it_has_passed() -> None:
-    forecast = StayForecast([PastStay(4.0, 9.0)] * 50)
-    assert forecast.left_h(4.0, 1.0) == pytest.approx(3.0)
-    assert forecast.left_h(4.0, 5.0) == pytest.approx(4.0)
+@pytest.mark.parametrize(
+    ("unlike", "asked"),
+    [
+        (past(1.0, 0.5), {"announced_h": 8.0}),
+        (past(8.0, 0.5, arrival_h=17.0), {"arrival_h": 9.0}),
+        (past(8.0, 0.5, energy_kwh=1.0), {"energy_kwh": 10.0}),
+    ],
+)
+def test_stays_that_began_otherwise_say_little(unlike: PastStay, asked: dict[str, float]) -> None:
+    assert left_h([unlike] * 100 + [past(8.0, 8.0)] * 30, **asked) == pytest.approx(8.0)
+
+
+def test_where_nobody_said_when_to_leave_time_of_day_and_energy_still_tell() -> None:
+    silent = [past(math.inf, 2.0, arrival_h=18.0)] * 50 + [past(math.inf, 9.0)] * 50
+    assert left_h(silent, announced_h=math.inf) == pytest.approx(9.0)
+    assert left_h(silent, announced_h=math.inf, arrival_h=18.0) == pytest.approx(2.0)
 
 
 def test_with_little_to_go_by_the_announcement_stands() -> None:
-    assert StayForecast([PastStay(8.0, 1.0)] * 3).left_h(5.0, 2.0) == pytest.approx(3.0)
-    assert StayForecast([]).left_h(5.0, 6.0) == 0.0
+    assert left_h([past(8.0, 1.0)] * 3, 2.0, announced_h=5.0) == pytest.approx(3.0)
+    assert left_h([], 6.0, announced_h=5.0) == 0.0
 
 
-@pytest.mark.parametrize("quantile", [0.0, 1.0, float("nan")])
-def test_a_quantile_that_is_none_is_refused(quantile: float) -> None:
-    with pytest.raises(ValueError, match="quantile"):
-        StayForecast([], quantile=quantile)
+@pytest.mark.parametrize("part", [0.0, 1.0, float("nan")])
+def test_a_part_that_is_none_is_refused(part: float) -> None:
+    with pytest.raises(ValueError, match="part"):
+        left_h([past(8.0, 6.0)] * 50, part=part)
 
 
 def test_an_hour_brings_what_it_brought_on_average() -> None:
-    days = [[PastArrival(9.2, 10.0, 4.0), PastArrival(9.8, 20.0, 6.0)], []]
+    days = [[PastStay(9.2, 4.0, 10.0), PastStay(9.8, 6.0, 20.0)], []]
     (coming,) = ArrivalForecast(days).rest_of_day(8.0)
     assert (coming.count, coming.energy_kwh) == (1.0, 15.0)
     assert coming.arrival_h == pytest.approx(1.5)
@@ -50,7 +88,8 @@ def test_an_hour_brings_what_it_brought_on_average() -> None:
 
 
 def test_of_the_hour_that_runs_only_the_rest_is_expected() -> None:
-    (coming,) = ArrivalForecast([[PastArrival(9.2, 12.0, 4.0)]]).rest_of_day(9.75)
+    days = [[PastStay(9.2, 4.0, 12.0)]]
+    (coming,) = ArrivalForecast(days).rest_of_day(9.75)
     assert coming.energy_kwh == pytest.approx(3.0)
     assert coming.arrival_h == pytest.approx(0.125)
-    assert ArrivalForecast([[PastArrival(9.2, 12.0, 4.0)]]).rest_of_day(10.0) == ()
+    assert ArrivalForecast(days).rest_of_day(10.0) == ()

@@ -34,6 +34,14 @@ def test_who_came_last_keeps_the_late_steps() -> None:
     np.testing.assert_allclose(plan.power_kw, [[0, 10, 0, 0], [0, 0, 10, 10]])
 
 
+@pytest.mark.parametrize("came_h", [0.0, -2.0])
+def test_among_those_who_are_here_who_has_the_least_slack_keeps_the_late_steps(came_h: float) -> None:
+    problem = depot([car("little", 10), car("much", 20, arrival_h=came_h)], site_kw=10)
+    plan = planner("as_late_as_possible").plan(problem)
+    assert plan.power_kw[1, 3] == pytest.approx(10)
+    np.testing.assert_allclose(plan.unserved_kwh, 0)
+
+
 def test_unequal_steps_and_limits_are_mirrored_with_the_stays() -> None:
     problem = depot([car("a", 12, departure_h=3.5)], site_kw=[9, 1, 2, 4])
     graded = replace(problem, horizon=replace(problem.horizon, step_h=0.5, lengths_h=(0.5, 0.5, 1.0, 2.0)))
@@ -76,6 +84,12 @@ def test_a_car_that_tapers_takes_of_the_late_steps_what_it_can() -> None:
     plan = planner("as_late_as_possible").plan(problem)
     assert plan.power_kw[1, 3] == pytest.approx(10)
     assert violations(problem, plan.power_kw) == []
+
+
+def test_a_battery_that_fills_slowly_loses_by_starting_late() -> None:
+    plan = planner("as_late_as_possible").plan(depot([car("a", 15, taper=Taper(0.0, 15.0))]))
+    np.testing.assert_allclose(plan.power_kw, [[0, 0, 5, 20 / 3]])
+    np.testing.assert_allclose(plan.unserved_kwh, [10 / 3])
 
 
 def test_two_that_cannot_both_charge_take_turns() -> None:

@@ -87,6 +87,26 @@ def test_members_of_one_cohort_are_served_by_who_can_wait_least() -> None:
     np.testing.assert_allclose(plan.power_kw[1, :2], [3.4, 3.4], atol=1e-6)
 
 
+def test_cars_below_different_limits_are_no_cohort() -> None:
+    cars = [car(name, 20, departure_h=4) for name in ("a", "b", "free", "too")]
+    problem = depot(cars, caps=[limit("feeder", [1, 1, 0, 0], [6] * 4), limit("all", [1, 1, 1, 1], [40] * 4)])
+    plan = Cohort(8.0, 100.0).plan(problem)
+    np.testing.assert_allclose(plan.unserved_kwh[2:], 0, atol=1e-6)
+    assert plan.unserved_kwh.sum() == pytest.approx(16, abs=1e-6)
+
+
+def test_cars_that_matter_unequally_are_no_cohort() -> None:
+    cars = [car("a", 10, shortfall_eur_per_kwh=1.0, departure_h=4), car("b", 10, shortfall_eur_per_kwh=2.0)]
+    plan = Cohort(1000.0, 100.0).plan(depot(cars, 10, [0.2]))
+    np.testing.assert_allclose(plan.unserved_kwh, [10, 0], atol=1e-6)
+
+
+def test_what_no_car_could_ever_take_is_part_of_the_bound() -> None:
+    problem = depot([car("a", 70, departure_h=4), car("b", 10)], 20)
+    plan = planner("cohort").plan(problem)
+    assert plan.gap == pytest.approx(0, abs=1e-6)
+
+
 def test_one_that_tapers_is_planned_by_itself() -> None:
     slow = car("slow", 20, taper=Taper(5.0, 25.0))
     problem = depot([slow, car("quick", 20), car("other", 20)], 22, [0.1, 0.2, 0.3, 0.4])

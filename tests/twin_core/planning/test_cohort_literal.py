@@ -202,6 +202,15 @@ def test_on_the_thesis_day_the_optimum_is_proved_and_a_good_part_of_what_it_save
     assert best.energy_eur < same.energy_eur <= rule.energy_eur + 1e-6
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_whole_cars_by_chance_do_not_cost_the_optimum_its_proof(seed: int) -> None:
+    """The simplex method breaks rows of such a day along its 144 steps, or stops."""
+    day = thesis_day()
+    cars = np.random.default_rng(seed).poisson(1.5 * day.arrivals).astype(float)
+    cars[:, 0] = 0.0
+    assert cheapest(replace(day, arrivals=cars)).proved
+
+
 def test_most_cars_leave_short_under_the_published_rates() -> None:
     day = thesis_day()
     assert cheapest(day).left_short > 0.8 * day.arrivals.sum()
@@ -239,7 +248,8 @@ def notes(plan: Plan) -> str:
 
 def test_a_problem_s_sessions_are_counted_by_class_and_moment() -> None:
     cars = [car("a", 20), car("b", 21), car("c", 4), car("later", 40, arrival_h=1.5, departure_h=3)]
-    model = seen(depot(cars, 25, [0.1, 0.2, 0.3, 0.4])).model
+    wider = limit("wider", [2, 2, 2, 2], [70] * 4)
+    model = seen(depot(cars, 25, [0.1, 0.2, 0.3, 0.4], caps=[wider])).model
     assert (model.power_kw, model.step_h, model.n_classes) == (10, 1, 11)
     assert model.first is not None
     np.testing.assert_array_equal(np.flatnonzero(model.first), [1, 2])
@@ -269,6 +279,21 @@ def test_who_stays_is_charged_in_full_and_in_the_cheap_steps_that_waiting_allows
     assert energy_kwh(problem, plan.power_kw) == pytest.approx([10, 20], abs=1e-5)
     assert plan.status is PlanStatus.FEASIBLE
     assert "repaired" not in notes(plan)
+
+
+def test_what_the_model_gives_a_class_goes_to_those_who_want_as_much() -> None:
+    """With one place and all waiting alike, the model finishes the small wish first, whoever can wait least."""
+    problem = depot([car("much", 20, departure_h=8), car("little", 10, departure_h=8)], 10)
+    plan = CohortLiteral().plan(problem)
+    assert plan.power_kw[1, 0] == pytest.approx(10, abs=1e-5)
+
+
+def test_what_a_class_cannot_take_goes_to_others_and_what_nobody_can_is_said() -> None:
+    """All cars charge alike in the model: it takes both for done when the slow one has half of what it wants."""
+    problem = depot([car("fast", 20, max_kw=15.0), car("slow", 20, max_kw=5.0)])
+    plan = CohortLiteral().plan(problem)
+    assert energy_kwh(problem, plan.power_kw) == pytest.approx([20, 10], abs=1e-4)
+    assert "10.0 kWh were meant for cars that had left, were full or not there yet" in notes(plan)
 
 
 def test_what_the_model_charges_after_a_car_left_is_lost_and_said() -> None:

@@ -19,9 +19,10 @@ from tests.twin_core.planning.problems import (
     site_problems,
     v2g_problems,
 )
+from twin_core.errors import ConfigurationError
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, Cap, PlanningProblem, SiteBattery, SiteFlows, VehicleBattery
-from twin_core.planning.accounting import charged_kwh, grid_exchange_kw
+from twin_core.planning.accounting import bill, charged_kwh, grid_exchange_kw
 from twin_core.planning.carbon import Carbon
 from twin_core.planning.check import violations
 from twin_core.planning.intelligent import Intelligent, Weights
@@ -60,6 +61,25 @@ def test_every_planner_answers_whatever_a_problem_holds_and_keeps_its_limits(
     assert plan.status is PlanStatus.PROVED
     if name != "v2g":
         assert (plan.power_kw >= 0).all()
+
+
+@pytest.mark.parametrize("name", [*LENSES, "cohort", "fair"])
+def test_nothing_that_is_dear_is_worth_leaving_somebody_short(name: str) -> None:
+    """Energy, its carbon and its peak all cost more than a shortfall is said to."""
+    dear = depot([car("a", 10, shortfall_eur_per_kwh=0.1)], None, [2.0, 3.0])
+    dear = replace(dear, carbon_kg_per_kwh=np.array([0.9, 0.9]), carbon_eur_per_kg=5.0)
+    np.testing.assert_allclose(planner(name).plan(dear).unserved_kwh, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*LENSES, "cohort", "fair"])
+@pytest.mark.parametrize("direction", [1, -1])
+def test_of_steps_that_cost_the_same_the_earlier_one_is_taken_whoever_solves(name: str, direction: int) -> None:
+    """HiGHS takes any of them; the peak is paid for already, and the sun is left out."""
+    cars = [car(f"car {i}", 6.0 + i, max_kw=4.0) for i in range(3)][::direction]
+    problem = behind_a_meter(depot(cars, None, [0.2] * 8), [0.0] * 8, export=0.0, peak_so_far_kw=99.0)
+    made = Intelligent(Weights(1.0, 0.0, 0.0), solver="highs") if name == "intelligent" else planner(name, "highs")
+    together_kw = made.plan(problem).power_kw.sum(axis=0)
+    np.testing.assert_allclose(together_kw, [12, 9, 0, 0, 0, 0, 0, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LENSES[1:5])
@@ -215,13 +235,16 @@ def test_no_battery_is_emptied_below_its_least_and_nobody_is_worse_off_for_it(pr
             assert stored_kwh(problem, plan.power_kw, row).min() >= session.battery.least_kwh - 1e-5
 
 
-@pytest.mark.parametrize("name", [*LENSES[:5], "quick_charge", "service_first", "fair"])
+@pytest.mark.parametrize("name", [*LENSES[:5], "quick_charge", "service_first", "fair", "cohort", "cohort_literal"])
 def test_nobody_but_v2g_takes_anything_out_of_a_vehicle(name: str) -> None:
+    """Neither to sell it nor to spare the site's own load the grid."""
     both_ways = Cap("site", np.ones(1), np.full(4, 10.0), floor=np.full(4, -10.0))
-    problem = depot([car("a", 5, battery=willing())], None, [0.5, 0.1, 0.1, 0.5], caps=[both_ways])
-    plan = planner(name).plan(problem)
-    assert (plan.power_kw >= 0).all()
-    np.testing.assert_allclose(plan.unserved_kwh, 0, atol=1e-6)
+    bare = depot([car("a", 5, battery=willing())], None, [9.0, 0.1, 0.1, 9.0], caps=[both_ways])
+    for problem in (bare, behind_a_meter(bare, [0.0] * 4)):
+        assert planner("v2g").plan(problem).power_kw.min() < -1
+        plan = planner(name).plan(problem)
+        assert (plan.power_kw >= 0).all()
+        np.testing.assert_allclose(plan.unserved_kwh, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*LENSES, "cohort", "round_robin", "as_late_as_possible"])
@@ -248,6 +271,64 @@ AIMS = depot([car("a", 10), car("b", 10)], 40, [0.4, 0.3, 0.2, 0.1])
 def test_each_aim_alone_is_what_it_says(weights: Weights, power_kw: list[float]) -> None:
     plan = Intelligent(weights, adaptive=False).plan(AIMS)
     np.testing.assert_allclose(plan.power_kw.sum(axis=0), power_kw, atol=1e-5)
+
+
+@pytest.mark.parametrize("parts", [(0.5, 0.4, 0.2), (1.2, -0.2, 0.0), (float("nan"), 0.5, 0.5)])
+def test_weights_that_are_no_parts_of_one_are_refused(parts: tuple[float, float, float]) -> None:
+    with pytest.raises(ConfigurationError, match="together 1"):
+        Weights(*parts)
+
+
+@pytest.mark.parametrize(
+    ("weights", "power_kw"),
+    [
+        # Waiting for the last step saves the whole range of prices and costs 3/4 of the horizon.
+        (Weights(0.44, 0.56, 0.0), [0, 0, 0, 10]),
+        (Weights(0.42, 0.58, 0.0), [10, 0, 0, 0]),
+        # Half of it a step earlier costs a third of the range on 5 kWh and saves 5 kW of peak, at 10 kWh over 20 kW.
+        (Weights(0.62, 0.0, 0.38), [0, 0, 0, 10]),
+        (Weights(0.58, 0.0, 0.42), [0, 0, 5, 5]),
+    ],
+)
+def test_between_two_aims_the_weights_decide_where_their_units_say(weights: Weights, power_kw: list[float]) -> None:
+    little = depot([car("a", 5), car("b", 5)], 40, [0.4, 0.3, 0.2, 0.1])
+    plan = Intelligent(weights, adaptive=False).plan(little)
+    np.testing.assert_allclose(plan.power_kw.sum(axis=0), power_kw, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("prices", "carbon", "carbon_eur_per_kg", "step"),
+    [([0.1, 0.2], [1.0, 0.0], 1.0, 1), ([0.0, 200.0], [1.0, 0.0], 100.0, 0)],
+    ids=["counted", "counted once"],
+)
+def test_carbon_is_part_of_what_energy_costs_it(
+    prices: list[float], carbon: list[float], carbon_eur_per_kg: float, step: int
+) -> None:
+    bare = depot([car("a", 10)], None, prices)
+    problem = replace(bare, carbon_kg_per_kwh=np.array(carbon), carbon_eur_per_kg=carbon_eur_per_kg)
+    assert Intelligent(Weights(1.0, 0.0, 0.0), adaptive=False).plan(problem).power_kw[0].argmax() == step
+
+
+def test_with_all_the_weight_on_energy_it_is_the_cheapest_plan_behind_a_meter_too() -> None:
+    """Where export pays, the battery wears and the peak has its price: all of them are money."""
+    battery = SiteBattery(20, 10, 10, 10, wear_eur_per_kwh=0.1)
+    late = depot([car("a", 20, departure_h=5)], None, [0.30, 0.12, 0.33, 0.35, 0.20, 0.31])
+    for export, demand_eur in ((0.05, 0.0), (0.29, 0.0), (0.05, 0.2), (0.29, 0.2), (0.29, 5.0)):
+        problem = behind_a_meter(
+            late, [0, 0, 15, 9, 0, 0], export=export, battery=battery, demand_charge_eur_per_kw=demand_eur
+        )
+        mine = Intelligent(Weights(1.0, 0.0, 0.0), adaptive=False).plan(problem)
+        best = planner("power_allocation").plan(problem)
+        owed = [bill(problem, p.power_kw, battery_kw=p.battery_kw).objective_eur for p in (mine, best)]
+        assert owed[0] == pytest.approx(owed[1], abs=1e-5)
+
+
+def test_what_an_aim_is_worth_does_not_hang_on_the_unit_of_money() -> None:
+    cents = replace(AIMS, price_eur_per_kwh=100 * AIMS.price_eur_per_kwh)
+    for weights in (Weights(), Weights(0.5, 0.2, 0.3)):
+        np.testing.assert_allclose(
+            Intelligent(weights).plan(cents).power_kw, Intelligent(weights).plan(AIMS).power_kw, atol=1e-5
+        )
 
 
 def test_the_weights_stay_together_one_and_move_from_cheap_to_early_as_slack_runs_out() -> None:

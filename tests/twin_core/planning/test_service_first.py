@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
 from twin_core.planning.check import violations
 from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import QuickCharge
@@ -84,3 +86,51 @@ def test_nobody_lets_another_go_first_who_will_be_gone_by_then() -> None:
     problem = depot([car("a", 10), car("b", 10, departure_h=1.0)], 10)
     power_kw = np.array([[0.0, 10, 0, 0], [10, 0, 0, 0]])
     assert first_in_line_now(problem, power_kw, np.array([0.0, 1.0])).tolist() == power_kw.tolist()
+
+
+def test_of_those_who_will_be_full_the_one_who_leaves_first_goes_first() -> None:
+    problem = depot([car("soon done", 5), car("leaves", 10, departure_h=3.0), car("too much", 40)], 10)
+    assert ServiceFirst().plan(problem).power_kw[:, 0] == pytest.approx([0, 10, 0], abs=1e-6)
+
+
+def unsure(name: str, kwh: float, likely_h: float, **other: float) -> SessionNeed:
+    """A car that is counted on for four hours and will likely stay for `likely_h`."""
+    return car(name, kwh, departure_h=4.0, likely_departure_h=likely_h, **other)
+
+
+def first_served(*cars: SessionNeed, site_kw: float = 10.0) -> str:
+    power_kw = ServiceFirst().plan(depot(cars, site_kw)).power_kw[:, 0]
+    return str(cars[int(np.argmax(power_kw))].session_id)
+
+
+def test_where_nobody_knows_who_leaves_when_the_likely_first_goes_first() -> None:
+    assert first_served(unsure("stays", 30, 9.0), unsure("leaves", 30, 5.0)) == "leaves"
+    assert first_served(unsure("leaves", 30, 5.0), unsure("stays", 30, 9.0)) == "leaves"
+
+
+def test_in_a_crowd_who_is_soon_done_goes_first_and_among_few_who_needs_longest() -> None:
+    two = unsure("little", 10, 8.0), unsure("much", 40, 8.0)
+    crowd = tuple(unsure(f"other {i}", 40, 12.0) for i in range(6))
+    assert first_served(*two) == "much"
+    assert first_served(*two, *crowd) == "little"
+
+
+def test_who_is_owed_goes_first_though_others_are_likely_to_leave_sooner() -> None:
+    assert first_served(unsure("leaves", 30, 5.0), unsure("owed", 30, 8.0, priority=3.0)) == "owed"
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowded(), st.lists(st.floats(0.5, 8.0), min_size=6, max_size=6), st.booleans())
+def test_a_line_uses_the_limits_now_as_much_as_quick_charge_does(
+    problem: PlanningProblem, likely_h: list[float], two_groups: bool
+) -> None:
+    sessions = tuple(replace(s, likely_departure_h=h) for s, h in zip(problem.sessions, likely_h, strict=False))
+    unsure_problem = replace(problem, sessions=sessions)
+    if two_groups:
+        half = np.arange(len(sessions)) % 2
+        caps = (*problem.caps, Cap("feeder", half.astype(float), problem.caps[0].limit / 3))
+        unsure_problem = replace(unsure_problem, caps=caps)
+    mine, most = ServiceFirst().plan(unsure_problem), QuickCharge().plan(unsure_problem)
+    assert not violations(unsure_problem, mine.power_kw)
+    if mine.power_kw.sum() < most.power_kw.sum() - 1e-3:
+        assert mine.power_kw[:, 0].sum() == pytest.approx(most.power_kw[:, 0].sum(), abs=1e-4)

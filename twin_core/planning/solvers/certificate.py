@@ -82,22 +82,14 @@ def bound_eur(problem: PlanningProblem, cap_eur: Array, bounds: Bounds | None = 
     hours, price = problem.horizon.hours, problem.import_eur_per_kwh()
     if not problem.sessions or not hours.size:
         return float(sum(s.shortfall_eur_per_kwh * max(0.0, s.energy_kwh) for s in problem.sessions))
+    from twin_core.planning.solvers.certificate_loops import alone_eur  # noqa: PLC0415 -- numba, as in the table
+
     paid, limits_eur = _prices_that_count(problem, cap_eur)
-    upper_kwh = bounds.upper_kw * hours
-    shortfall = np.array([s.shortfall_eur_per_kwh for s in problem.sessions])
-    total_eur = -limits_eur
-    if not paid:
-        return total_eur + _alone_eur(price, upper_kwh, bounds.wanted_kwh, shortfall)
-    load = np.array([problem.caps[index].load for index, _ in paid])
-    prices = np.array([row for _, row in paid])
+    load = np.array([problem.caps[index].load for index, _ in paid]).reshape(len(paid), len(problem.sessions))
     kinds, kind_of = _kinds(load)
-    for kind in range(kinds.shape[1]):
-        rows = np.flatnonzero(kind_of == kind)
-        members = slice(None) if rows.size == kind_of.size else rows
-        total_eur += _alone_eur(
-            price + kinds[:, kind] @ prices, upper_kwh[members], bounds.wanted_kwh[members], shortfall[members]
-        )
-    return total_eur
+    seen_eur = price + kinds.T @ np.array([row for _, row in paid]).reshape(len(paid), hours.size)
+    shortfall = np.array([s.shortfall_eur_per_kwh for s in problem.sessions])
+    return alone_eur(seen_eur, kind_of, bounds.upper_kw * hours, bounds.wanted_kwh, shortfall) - limits_eur
 
 
 def _prices_that_count(problem: PlanningProblem, cap_eur: Array) -> tuple[list[tuple[int, Array]], float]:
@@ -113,26 +105,13 @@ def _prices_that_count(problem: PlanningProblem, cap_eur: Array) -> tuple[list[t
     return paid, limits_eur
 
 
-def _kinds(load: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+def _kinds(load: Array) -> tuple[Array, npt.NDArray[np.int64]]:
     """Sessions that load all caps alike: the loads of each kind, shape (n_caps, n_kinds), and the kind of each."""
     if (load == load[:, :1]).all():
-        return load[:, :1], np.zeros(load.shape[1], np.intp)
-    kinds, kind_of = np.unique(load, axis=1, return_inverse=True)
-    return kinds, kind_of.reshape(-1).astype(np.intp)
-
-
-def _alone_eur(price: Array, upper_kwh: Array, wanted_kwh: Array, shortfall: Array) -> float:
-    """Least cost of sessions that see the same prices and share nothing in €.
-
-    Args:
-        price: shape (n_steps,), €/kWh.
-        upper_kwh: shape (n_sessions, n_steps).
-        wanted_kwh: shape (n_sessions,).
-        shortfall: shape (n_sessions,), €/kWh.
-    """
-    order = np.argsort(price, kind="stable")
-    had_kwh = np.cumsum(upper_kwh[:, order], axis=1)
-    np.minimum(had_kwh, wanted_kwh[:, None], out=had_kwh)
-    taken_kwh = np.diff(had_kwh, axis=1, prepend=0.0)
-    saved = np.minimum(price[order] - shortfall[:, None], 0.0)
-    return float(np.einsum("ik,ik->", taken_kwh, saved) + shortfall @ wanted_kwh)
+        return load[:, :1], np.zeros(load.shape[1], np.int64)
+    mixed = np.random.default_rng(0).random(load.shape[0]) @ load
+    _, first, kind_of = np.unique(mixed, return_index=True, return_inverse=True)
+    kinds = load[:, first]
+    if (kinds[:, kind_of] == load).all():
+        return kinds, kind_of.astype(np.int64)
+    return load, np.arange(load.shape[1])

@@ -73,7 +73,7 @@ def meter_kw(
 ) -> Array:
     """The cheapest exchange at the meter that powers allow without a higher peak than this; import positive."""
     most_kw = site.base_kw + power_kw.sum(axis=0) + (0.0 if battery_kw is None else battery_kw)
-    least_kw = most_kw - site.pv_kw
+    least_kw = site.least_exchange_kw(most_kw)
     # Cost is linear between these.
     choices = np.stack([least_kw, *(np.clip(kw, least_kw, most_kw) for kw in (0.0, peak_kw)), most_kw])
     cost = problem.import_eur_per_kwh() * np.maximum(choices, 0.0) - site.export_eur_per_kwh * np.maximum(-choices, 0.0)
@@ -135,7 +135,10 @@ def _metered(
     hours, price = problem.horizon.hours[steps], problem.import_eur_per_kwh()[steps]
     most_kw = np.maximum(span.most_kw[steps], 0.0)
     into = draft.columns(0.0, most_kw)
-    out = draft.columns(0.0, np.maximum(site.pv_kw[steps] - span.least_kw[steps], 0.0))
+    most_out_kw = np.maximum(site.pv_kw[steps] - span.least_kw[steps], 0.0)
+    if site.export_limit_kw is not None:
+        most_out_kw = np.minimum(most_out_kw, site.export_limit_kw[steps])
+    out = draft.columns(0.0, most_out_kw)
     sun = draft.columns(0.0, site.pv_kw[steps])
     draft.price(into, price * hours)
     draft.price(out, -site.export_eur_per_kwh[steps] * hours)

@@ -26,9 +26,7 @@ class Kernel:
 
     def covers(self, problem: PlanningProblem) -> bool:
         """Whether it can solve this problem exactly."""
-        if problem.site is not None or problem.offerable_steps or not all(map(_is_plain, problem.sessions)):
-            return False
-        if any(cap.floor is not None and (cap.floor > 0).any() for cap in problem.caps):
+        if not only_charges(problem):
             return False
         bounds = self._bounds(problem)
         return bool((bounds.load == bounds.load[:, :1]).all())
@@ -54,6 +52,13 @@ class Kernel:
         if self._read is None or self._read[0] is not problem:
             self._read = problem, bounds_of(problem)
         return self._read[1]
+
+
+def only_charges(problem: PlanningProblem) -> bool:
+    """Whether nothing but windows, highest powers and caps decides what sessions can get."""
+    if problem.site is not None or problem.offerable_steps or not all(map(_is_plain, problem.sessions)):
+        return False
+    return not any(cap.floor is not None and (cap.floor > 0).any() for cap in problem.caps)
 
 
 def _is_plain(session: SessionNeed) -> bool:

@@ -274,12 +274,16 @@ def _pull(net: Network, search: Search, step: int, giving_up: Indices) -> float:
 
 @compiled
 def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
-    """Set the levels of all that can reach the end; how many of the sessions have energy to place."""
+    """Set the levels of those that can reach the end; how many of the sessions have energy to place.
+
+    It looks no further than it has to: until these sessions could fill the end, or else until there is nobody left.
+    """
     search.step_level[:] = np.where(net.settled_step, -1, 0)
     search.session_level[:] = np.where(net.settled_session, -1, 0)
     search.enters[:] = net.first
     search.leaves[:] = net.offset[:-1]
     n_reached, n_searched, n_sources = 0, 0, 0
+    enough_kwh, found_kwh = np.inf if step < 0 else net.room_kwh[step], 0.0
     if step >= 0 and not net.settled_step[step]:
         search.step_level[step] = 1
         search.queue[0] = step
@@ -288,7 +292,7 @@ def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
         if not net.settled_session[i]:
             search.session_level[i] = 1
             n_reached = _reach_steps_of(net, search, i, n_reached)
-    while n_searched < n_reached:
+    while n_searched < n_reached and found_kwh < enough_kwh:
         at = search.queue[n_searched]
         n_searched += 1
         for n in range(net.offset[at], net.offset[at + 1]):
@@ -299,6 +303,7 @@ def _level(net: Network, search: Search, step: int, giving_up: Indices) -> int:
                 if net.open_kwh[i] > NEGLIGIBLE_KWH:
                     search.sources[n_sources] = i
                     n_sources += 1
+                    found_kwh += net.open_kwh[i]
     return n_sources
 
 

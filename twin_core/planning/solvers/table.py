@@ -21,6 +21,12 @@ def _kernel() -> Solver:
     return Kernel()
 
 
+def _tree() -> Solver:
+    from twin_core.planning.solvers.tree import TreeKernel  # noqa: PLC0415 -- numba, as above
+
+    return TreeKernel()
+
+
 def _cvxpy() -> Solver:
     from twin_core.planning.solvers.compiled import Compiled  # noqa: PLC0415 -- cvxpy takes a second and 100 MB
 
@@ -33,7 +39,13 @@ def _oracle() -> Solver:
     return Oracle()
 
 
-SOLVERS: dict[str, Callable[[], Solver]] = {"kernel": _kernel, "highs": _highs, "cvxpy": _cvxpy, "oracle": _oracle}
+SOLVERS: dict[str, Callable[[], Solver]] = {
+    "kernel": _kernel,
+    "tree": _tree,
+    "highs": _highs,
+    "cvxpy": _cvxpy,
+    "oracle": _oracle,
+}
 """The fastest first: the first that covers a problem is taken."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import cvxpy as cp
+import numpy as np
 
 from twin_core.models.plan import Plan
 from twin_core.models.problem import Array, PlanningProblem
@@ -13,6 +14,7 @@ from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, plan_at, series
+from twin_core.planning.uncertainty.told import Told
 
 SAME_SCHEDULE = (
     "The same deviation in every step makes every kWh dearer alike: the schedule is that of the nominal prices, "
@@ -34,7 +36,7 @@ class BoxRobust:
 
     name = "box_robust"
 
-    def __init__(self, deviation_eur_per_kwh: Array | float, solver: str | None = None) -> None:
+    def __init__(self, deviation_eur_per_kwh: Told[Array] | float, solver: str | None = None) -> None:
         self._deviation = deviation_eur_per_kwh
         self._bench = SolverBench(solver)
 
@@ -64,7 +66,21 @@ class BoxRobust:
         return noted(plan, VARYING if (deviation > common).any() else SAME_SCHEDULE)
 
     def _both_ways(self, problem: PlanningProblem, deviation: Array) -> Plan:
-        def energy_cost(energy_kwh: Any, price: Array) -> tuple[Any, list[Any]]:
-            return price @ energy_kwh + deviation @ cp.abs(energy_kwh), []
+        return plan_at(self.name, problem, problem.import_eur_per_kwh() + deviation, _Box(deviation))
 
-        return plan_at(self.name, problem, problem.import_eur_per_kwh() + deviation, energy_cost)
+
+class _Box:
+    """See `PriceRisk`."""
+
+    def __init__(self, deviation: Array) -> None:
+        self._deviation = deviation
+
+    def programme(self, energy_kwh: Any, price: Array) -> tuple[Any, list[Any]]:
+        return price @ energy_kwh + self._deviation @ cp.abs(energy_kwh), []
+
+    def cost_eur(self, energy_kwh: Array, price: Array) -> float:
+        return float(price @ energy_kwh + self._deviation @ np.abs(energy_kwh))
+
+    def worst_price(self, energy_kwh: Array, price: Array) -> Array:
+        worst: Array = price + self._deviation * np.sign(energy_kwh)
+        return worst

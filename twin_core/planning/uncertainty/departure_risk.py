@@ -15,7 +15,7 @@ from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import is_empty, noted, nothing
-from twin_core.planning.uncertainty.model import ChargingModel, solved
+from twin_core.planning.uncertainty.model import ChargingModel, require_only_charging, solved
 from twin_core.planning.uncertainty.told import Told, told
 
 LEAST_LIKELY = 1e-3
@@ -48,11 +48,10 @@ class DepartureRisk:
         require_sound(problem)
         if is_empty(problem):
             return nothing(self.name, problem)
+        require_only_charging(self.name, problem)
         seen = earlier_first(served_first(problem))
         value_eur = _value_eur_per_kw(seen, still_there(problem, told(self._left_h, problem)))
         model = ChargingModel(seen)
-        if (model.cells.sign < 0).any():
-            raise PlanningError(f"{self.name} does not know vehicles that give back")
         wanted_eur = sum(s.shortfall_eur_per_kwh * max(0.0, s.energy_kwh) for s in seen.sessions)
         solved(-value_eur[model.cells.session, model.cells.step] @ model.flow_kw, model.rows)
         plan = assess(problem, model.power_kw(), self.name, PlanStatus.FEASIBLE, solver="cvxpy highs")

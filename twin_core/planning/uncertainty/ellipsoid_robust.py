@@ -26,7 +26,7 @@ class EllipsoidRobust:
 
     The worst case over {π + Σ^½u : ‖u‖ ≤ κ}; with Gaussian prices also the (Φ(κ))-quantile of the cost. Energies are
     added up by hour before the norm is taken: steps within an hour share one price, and the cone has 25 rows whatever
-    the steps. Beyond a day, the same hour of two days counts as one risk, which is on the safe side.
+    the steps. Beyond a day, the same hour of two days counts as one risk: both are off alike.
 
     Args:
         hour_covariance: Σ, shape (24, 24), of prices by the hour of the day in the time zone of the horizon's start,
@@ -56,11 +56,27 @@ class EllipsoidRobust:
         to_hours = hour_shares(problem.horizon) / problem.horizon.hours
         spread = self._root @ to_hours
 
-        def energy_cost(energy_kwh: Any, price: Array) -> tuple[Any, list[Any]]:
-            return price @ energy_kwh + self._kappa * cp.norm(spread @ energy_kwh, 2), []
-
+        risk = _Ellipsoid(self._kappa * spread)
         dearest = problem.import_eur_per_kwh() + self._kappa * np.linalg.norm(spread, axis=0)
-        plan = plan_at(self.name, problem, dearest, energy_cost, cp.CLARABEL)
+        plan = plan_at(self.name, problem, dearest, risk, cp.CLARABEL)
         if self._kappa == 0:
             return noted(plan, NOMINAL)
         return noted(plan, ALIKE) if self._alike else plan
+
+
+class _Ellipsoid:
+    """See `PriceRisk`; the norm is differentiable but at 0, where every price of the ellipsoid costs the same."""
+
+    def __init__(self, spread: Array) -> None:
+        self._spread = spread
+
+    def programme(self, energy_kwh: Any, price: Array) -> tuple[Any, list[Any]]:
+        return price @ energy_kwh + cp.norm(self._spread @ energy_kwh, 2), []
+
+    def cost_eur(self, energy_kwh: Array, price: Array) -> float:
+        return float(price @ energy_kwh + np.linalg.norm(self._spread @ energy_kwh))
+
+    def worst_price(self, energy_kwh: Array, price: Array) -> Array:
+        off = self._spread @ energy_kwh
+        worst: Array = price + self._spread.T @ off / max(float(np.linalg.norm(off)), 1e-12)
+        return worst

@@ -10,6 +10,7 @@ from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import noted, price_scenarios
+from twin_core.planning.uncertainty.told import Told
 
 NOTE = (
     "The cost is linear in the price: the lowest expected cost is the lowest cost at the mean price of each step, "
@@ -27,7 +28,7 @@ class ExpectedPrice:
 
     name = "saa_price"
 
-    def __init__(self, prices_eur_per_kwh: Array, solver: str | None = None) -> None:
+    def __init__(self, prices_eur_per_kwh: Told[Array], solver: str | None = None) -> None:
         self._prices = prices_eur_per_kwh
         self._bench = SolverBench(solver)
 

@@ -14,6 +14,7 @@ from twin_core.errors import PlanningError
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.bounds import Bounds, bounds_of
 from twin_core.planning.optimum import served_first
+from twin_core.planning.uncertainty.meter import Meter
 
 DEADLINE_S = 60.0
 """A solver that takes longer than this has lost its way: the largest of these models takes a few seconds."""
@@ -21,7 +22,7 @@ DEADLINE_S = 60.0
 LEAST_KW = 1e-9
 """Mean power below which a cell is left out: HiGHS may run forever on bounds that are hardly numbers any more."""
 
-_COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
+COST_SCALE = {cp.HIGHS: 1e4, cp.CLARABEL: 1.0}
 """Objective units per €. HiGHS takes reduced costs below 1e-7 for zero, which a cent in a megawatt hour must not be;
 Clarabel's tolerances are relative, and with costs so far above the powers it ends short of them."""
 
@@ -52,9 +53,10 @@ class ChargingModel:
 
     Attributes:
         flow_kw: variable, shape (n_cells,), >= 0, one entry for each cell.
-        energy_kwh: variable, shape (n_steps,), net energy of all sessions by step: whatever is said about prices is
-            said about this, so that a scenario adds a row of n_steps numbers and not of n_sessions × n_steps.
-        beside_eur: expression, shortfall and wear.
+        energy_kwh: variable, shape (n_steps,), what is paid for by step: net energy of all sessions, or what the site
+            imports where its flows are known. Whatever is said about prices is said about this, so that a scenario adds
+            a row of n_steps numbers and not of n_sessions × n_steps.
+        beside_eur: expression, shortfall and wear, less what is exported and with the demand charge.
         rows: constraints.
 
     Raises:
@@ -75,15 +77,21 @@ class ChargingModel:
         counted_kwh = cells.summed(cells.session, cells.counted_h, n_sessions)
         self.rows: list[Any] = [
             self.flow_kw <= cells.upper_kw,
-            self.energy_kwh == net_kwh @ self.flow_kw,
             counted_kwh @ self.flow_kw + short_kwh == bounds.wanted_kwh,
             *self._caps(bounds),
             *self._batteries(),
+            *self._tapers_and_ramps(),
         ]
         shortfall = np.array([s.shortfall_eur_per_kwh for s in problem.sessions])
         wear = np.array([0.0 if s.battery is None else s.battery.wear_eur_per_kwh for s in problem.sessions])
         wear_eur = wear[cells.session] * problem.horizon.hours[cells.step] * (cells.sign < 0)
         self.beside_eur: Any = shortfall @ short_kwh + wear_eur @ self.flow_kw
+        if problem.site is None:
+            self.rows.append(self.energy_kwh == net_kwh @ self.flow_kw)
+        else:
+            meter = Meter(problem.site, problem.horizon.hours, net_kwh @ self.flow_kw, self.energy_kwh)
+            self.rows += meter.rows
+            self.beside_eur = self.beside_eur + meter.beside_eur
 
     def _caps(self, bounds: Bounds) -> list[Any]:
         n_steps = bounds.upper_kw.shape[1]
@@ -108,6 +116,24 @@ class ChargingModel:
                 kept_kwh = (so_far * self.cells.counted_h[mine] * battery.charge_efficiency) @ self.flow_kw[mine]
                 rows.append(kept_kwh <= battery.capacity_kwh - battery.stored_kwh)
                 rows.append(kept_kwh >= battery.least_kwh - battery.stored_kwh)
+        return rows
+
+    def _tapers_and_ramps(self) -> list[Any]:
+        rows, hours = [], self.problem.horizon.hours
+        for index, session in enumerate(self.problem.sessions):
+            mine = np.flatnonzero((self.cells.session == index) & (self.cells.sign > 0))
+            step = self.cells.step[mine]
+            if session.taper is not None and mine.size:
+                all_mine = np.flatnonzero(self.cells.session == index)
+                earlier = self.cells.step[all_mine] < step.reshape(-1, 1)
+                before_kwh = (earlier * self.cells.counted_h[all_mine]) @ self.flow_kw[all_mine]
+                slope = session.max_kw / (session.taper.full_kwh - session.taper.flat_kwh)
+                rows.append(self.flow_kw[mine] <= slope * (session.taper.full_kwh - before_kwh))
+            if np.isfinite(session.ramp_kw_per_h) and mine.size:
+                previous = (step.reshape(-1, 1) - 1 == step).astype(float)
+                start_kw = np.where(step == 0, session.now_kw, 0.0)
+                most_kw = start_kw + session.ramp_kw_per_h * hours[step]
+                rows.append(self.flow_kw[mine] <= previous @ self.flow_kw[mine] + most_kw)
         return rows
 
     def power_kw(self) -> Array:
@@ -158,17 +184,37 @@ def _part(most: Array, used: Array) -> Array:
 def _require_covered(problem: PlanningProblem) -> None:
     """Refuse what these models do not know, by name."""
     unknown = {
-        "the site's own flows": problem.site is not None,
+        "batteries of the site": problem.site is not None and problem.site.battery is not None,
         "setpoints that must be offerable": problem.offerable_steps > 0,
-        "tapering batteries": any(s.taper is not None for s in problem.sessions),
-        "ramps": any(s.ramp_kw_per_h < np.inf for s in problem.sessions),
+        "vehicles that give back and rise slowly": any(
+            s.discharge_max_kw > 0 and s.ramp_kw_per_h < np.inf for s in problem.sessions
+        ),
         "single-phase switching": any(s.single_phase is not None for s in problem.sessions),
         "vehicles that give back at negative prices": any(s.discharge_max_kw for s in problem.sessions)
+        and not problem.import_eur_per_kwh().min(initial=0.0) >= 0,
+        "an export that pays more than import costs": problem.site is not None
+        and not (problem.site.export_eur_per_kwh <= problem.import_eur_per_kwh()).all(),
+        "negative prices behind the site's meter": problem.site is not None
         and not problem.import_eur_per_kwh().min(initial=0.0) >= 0,
     }
     found = [what for what, there in unknown.items() if there]
     if found:
         raise PlanningError(f"this variant does not know {', '.join(found)}")
+
+
+def require_only_charging(name: str, problem: PlanningProblem) -> None:
+    """Refuse what has no part in a plan against departures.
+
+    Raises:
+        PlanningError: vehicles give back, or the site's own flows are part of the problem.
+    """
+    unknown = {
+        "vehicles that give back": any(s.discharge_max_kw > 0 for s in problem.sessions),
+        "the site's own flows": problem.site is not None,
+    }
+    found = [what for what, there in unknown.items() if there]
+    if found:
+        raise PlanningError(f"{name} does not know {', '.join(found)}")
 
 
 def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float:
@@ -181,7 +227,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
     Raises:
         PlanningError: the solver failed or proved no optimum.
     """
-    asked = cp.Problem(cp.Minimize(_COST_SCALE[solver] * objective_eur), rows)
+    asked = cp.Problem(cp.Minimize(COST_SCALE[solver] * objective_eur), rows)
     try:
         # cvxpy's warm start hands HiGHS a point without a basis, which makes a solve up to fifty times slower.
         asked.solve(solver=solver, warm_start=False, time_limit=DEADLINE_S)  # type: ignore[no-untyped-call]
@@ -189,7 +235,7 @@ def solved(objective_eur: Any, rows: list[Any], solver: str = cp.HIGHS) -> float
         raise PlanningError(f"the solver failed: {error}") from error
     if asked.status != cp.OPTIMAL:
         raise PlanningError(f"the solver found no plan: {asked.status}")
-    return float(asked.value) / _COST_SCALE[solver]
+    return float(asked.value) / COST_SCALE[solver]
 
 
 def served_at(problem: PlanningProblem, dearest_eur_per_kwh: Array) -> PlanningProblem:

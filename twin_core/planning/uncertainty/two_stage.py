@@ -18,7 +18,7 @@ from twin_core.planning.optimum import earlier_first, optimal_plan, served_first
 from twin_core.planning.solvers.table import SolverBench
 from twin_core.planning.soundness import require_sound
 from twin_core.planning.uncertainty.answer import is_empty, noted, nothing
-from twin_core.planning.uncertainty.model import ChargingModel, solved, within
+from twin_core.planning.uncertainty.model import ChargingModel, require_only_charging, solved, within
 from twin_core.planning.uncertainty.told import Told, told
 
 
@@ -116,8 +116,7 @@ class _Tree:
     def __init__(self, problem: PlanningProblem, futures: tuple[Future, ...], n_first: int) -> None:
         if not futures:
             raise PlanningError("futures: at least one is needed")
-        if any(s.discharge_max_kw > 0 for s in problem.sessions):
-            raise PlanningError(f"{TwoStage.name} does not know vehicles that give back")
+        require_only_charging(TwoStage.name, problem)
         self._n_first = n_first
         self._bounds = bounds_of(problem)
         self._hours = problem.horizon.hours[:n_first]
@@ -131,8 +130,7 @@ class _Tree:
         taken = np.zeros(self._first_kw.shape, dtype=bool)
         for known in _equally_served(problem, [problem_in(problem, future) for future in futures]):
             taken |= self._add(problem, known, 1.0 / len(futures))
-        # Power that no future takes would cost nothing and say nothing.
-        self._rows.append(self._first_kw <= self._bounds.upper_kw[:, :n_first] * taken)
+        self._taken_kw = self._bounds.upper_kw[:, :n_first] * taken
 
     def _add(self, problem: PlanningProblem, known: PlanningProblem, weight: float) -> Array:
         """Take one future in; answer who takes any of the common power in it, shape (n_sessions, n_first)."""
@@ -153,7 +151,8 @@ class _Tree:
 
     def best(self) -> tuple[float, Array]:
         """Lowest expected objective in €, and the first powers that lead to it, shape (n_sessions, n_first)."""
-        expected_eur = solved(self._cost_eur, self._rows)
+        # Power that no future takes would cost nothing and say nothing.
+        expected_eur = solved(self._cost_eur, [*self._rows, self._first_kw <= self._taken_kw])
         bounds, n_first = self._bounds, self._n_first
         in_first = replace(bounds, upper_kw=bounds.upper_kw[:, :n_first], limit=bounds.limit[:, :n_first])
         first_kw = np.clip(np.asarray(self._first_kw.value), 0.0, in_first.upper_kw)

@@ -52,7 +52,7 @@ def test_of_two_cars_the_likelier_to_leave_goes_first_though_both_announce_the_s
     np.testing.assert_allclose(plan.power_kw, [[0, 10], [10, 0]], atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(problem=problems(), data=st.data())
 def test_it_is_the_scenario_programme_whose_powers_are_common_to_the_end(
     problem: PlanningProblem, data: st.DataObject

@@ -16,6 +16,7 @@ from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem, SiteFlows, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.power_allocation import PowerAllocation
+from twin_core.planning.uncertainty.answer import CANNOT
 from twin_core.planning.uncertainty.box_robust import SAME_SCHEDULE, VARYING, BoxRobust
 from twin_core.planning.uncertainty.budget_robust import BOX, NOMINAL, BudgetRobust
 from twin_core.planning.uncertainty.ellipsoid_robust import ALIKE, EllipsoidRobust
@@ -112,8 +113,10 @@ def test_a_budget_of_nothing_is_nominal_and_a_budget_of_everything_is_the_box() 
     nothing, everything = BudgetRobust(RISK, 0).plan(DAY), BudgetRobust(RISK, 8).plan(DAY)
     same_energy(DAY, nothing, PowerAllocation().plan(DAY))
     same_energy(DAY, everything, BoxRobust(RISK).plan(DAY))
-    assert (notes(nothing), notes(everything)) == ((NOMINAL,), (BOX,))
-    assert notes(BudgetRobust(RISK, 2).plan(DAY)) == ()
+    assert (notes(nothing)[1:], notes(everything)[1:]) == ((NOMINAL,), (BOX,))
+    assert notes(nothing)[0].startswith(CANNOT)
+    (hedged,) = notes(BudgetRobust(RISK, 2).plan(DAY))
+    assert hedged.startswith("Hedged")
 
 
 @settings(max_examples=12, deadline=None)
@@ -140,7 +143,7 @@ def test_an_ellipsoid_of_size_nothing_is_nominal() -> None:
     plan = EllipsoidRobust(covariance(), kappa=0.0).plan(DAY)
     same_energy(DAY, plan, PowerAllocation().plan(DAY), 1e-3)
     assert plan.cost_eur == pytest.approx(PowerAllocation().plan(DAY).cost_eur, abs=1e-4)
-    assert "size 0" in notes(plan)[0]
+    assert "size 0" in notes(plan)[1]
 
 
 def test_an_ellipsoid_plan_pays_on_average_for_a_lower_worst_case() -> None:
@@ -161,7 +164,8 @@ def test_an_ellipsoid_plan_pays_on_average_for_a_lower_worst_case() -> None:
 def test_hours_that_all_move_together_alike_cannot_change_the_schedule() -> None:
     plan = EllipsoidRobust(np.full((24, 24), 0.05**2)).plan(DAY)
     same_energy(DAY, plan, PowerAllocation().plan(DAY), 1e-3)
-    assert notes(plan) == (ALIKE,)
+    assert notes(plan)[1] == ALIKE
+    assert notes(plan)[0].startswith(CANNOT)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 3)), np.full((24, 24), np.nan), -np.eye(24)])
@@ -215,8 +219,8 @@ def test_the_tail_counts_the_scenario_at_its_edge_in_part() -> None:
         (lambda: ExpectedPrice(np.full((2, 8), np.nan)).plan(DAY), "price scenarios"),
         (lambda: BudgetRobust(0.1, 2).plan(v2g_day((0.1, -0.1))), "give back at negative prices"),
         (
-            lambda: BudgetRobust(0.1, 2).plan(replace(DAY, site=SiteFlows(np.zeros(8), np.zeros(8), np.zeros(8)))),
-            "site's own flows",
+            lambda: BudgetRobust(0.1, 2).plan(replace(DAY, site=SiteFlows(np.zeros(8), np.zeros(8), np.ones(8)))),
+            "export that pays more",
         ),
     ],
 )
