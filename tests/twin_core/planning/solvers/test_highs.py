@@ -26,6 +26,7 @@ from twin_core.models.problem import (
 )
 from twin_core.planning.accounting import bill
 from twin_core.planning.check import violations
+from twin_core.planning.optimum import earlier_first, served_first
 from twin_core.planning.solvers.highs import Apart, Highs, write
 from twin_core.planning.solvers.oracle import Oracle
 from twin_core.planning.solvers.solver import Solution, Solver
@@ -365,3 +366,15 @@ def test_a_battery_near_full_takes_less_from_step_to_step(made: type[Solver]) ->
     np.testing.assert_allclose(found.power_kw, [[10, 5, 0, 0]], atol=1e-6)
     half_hours = made().solve(depot([tapering], None, [0.1, 0.2, 0.3], 0.5))
     np.testing.assert_allclose(half_hours.power_kw, [[10, 10, 5]], atol=1e-6)
+
+
+def test_a_start_from_which_the_simplex_loses_its_way_is_no_end_of_it() -> None:
+    # HiGHS 1.15 answers "Unknown" to this one from the start that is given to it.
+    battery = VehicleBattery(capacity_kwh=20, stored_kwh=0, discharge_max_kw=2)
+    cars = [
+        car("a", 0, departure_h=np.inf, max_kw=11.04, battery=battery),
+        car("b", 6, arrival_h=-5, departure_h=3, max_kw=7.36),
+    ]
+    cap = Cap("grid", np.ones(2), np.array([59.0, 9.0, 59.0, 59.0]), np.array([0.0, -9.0, 0.0, 0.0]))
+    problem = earlier_first(served_first(depot(cars, None, [0.3] * 4, caps=[cap])))
+    assert Highs().solve(problem).power_kw.sum() == pytest.approx(6.0)
