@@ -19,7 +19,7 @@ from twin_core.models.hours import hour_shares
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
-from twin_core.planning.uncertainty.table import Outlook
+from twin_core.planning.uncertainty.outlook import Outlook
 from twin_core.planning.uncertainty.two_stage import Future
 
 Way = Literal["bootstrap", "gaussian"]
@@ -68,7 +68,8 @@ def outlook_of(
                 assert_never(history)
     if known.futures and known.left_h is None and not callable(known.futures):
         known = replace(known, left_h=tuple(np.array([f.departure_h for f in known.futures]).T))
-    return known
+    # Imminent steps that are rounded to what can be offered are planned anew from a later start.
+    return replace(known, horizon=problem.horizon)
 
 
 def _from_file(file: ProblemFile, problem: PlanningProblem) -> Outlook:
