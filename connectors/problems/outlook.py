@@ -68,7 +68,8 @@ def outlook_of(
                 assert_never(history)
     if known.futures and known.left_h is None and not callable(known.futures):
         known = replace(known, left_h=tuple(np.array([f.departure_h for f in known.futures]).T))
-    return known
+    # Imminent steps that are rounded to what can be offered are planned anew from a later start.
+    return replace(known, horizon=problem.horizon)
 
 
 def _from_file(file: ProblemFile, problem: PlanningProblem) -> Outlook:

@@ -60,10 +60,10 @@ class ChanceCaps:
         plan = optimal_plan(self.name, tight, self._bench, served_first, earlier_first)
         certain = optimal_plan(self.name, problem, self._bench, served_first, earlier_first)
         margin_eur = plan.objective_eur - certain.objective_eur
-        lowered = (
-            f"Limits are lowered so that the base load exceeds them in at most {self._epsilon:.1%} of cases, "
-            f"which costs {margin_eur:.2f} €, shortfall included."
-        )
+        by = f"{NormalDist().inv_cdf(1 - self._epsilon):.3g} standard deviations of the base load"
+        if self._errors:
+            by = f"what past errors of the base load exceeded in {self._epsilon:.1%} of cases"
+        lowered = f"Limits are lowered by {by}, which costs {margin_eur:.2f} €, shortfall included."
         moved = margin_eur > 1e-6 * max(1.0, abs(certain.objective_eur))
         return noted(plan, lowered if moved else SLACK, *self._hopeless(problem))
 

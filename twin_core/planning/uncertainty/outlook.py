@@ -39,7 +39,7 @@ class Outlook:
     hour_covariance: Array | None = None
     base_load_sigma: Mapping[str, Told[Array] | float] = field(default_factory=dict)
     left_h: Told[Sequence[Array]] | None = None
-    futures: Told[Sequence[Future]] | None = None
+    futures: Told[Sequence[Future]] = ()
     base_load_errors: Mapping[str, Told[Array]] = field(default_factory=dict)
     horizon: Horizon | None = None
 
@@ -55,7 +55,7 @@ class Outlook:
             hour_covariance=self.hour_covariance,
             base_load_sigma={name: self._by_step(sigma, problem) for name, sigma in self.base_load_sigma.items()},
             left_h=None if self.left_h is None else self._left_h(self.left_h, problem),
-            futures=None if self.futures is None else self._futures(self.futures, problem),
+            futures=self._futures(self.futures, problem),
             base_load_errors={name: self._by_step(past, problem) for name, past in self.base_load_errors.items()},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,27 +31,19 @@ class Variant:
     """How a variant is made.
 
     Attributes:
-        needs: the fields of the outlook of which it takes one.
-        what: the same in words.
-        make: from an outlook at one problem.
+        needs: what it must be told, and in which field of the outlook.
+        is_told: whether an outlook tells it.
+        make: the variant, from an outlook at one problem that tells it.
     """
 
-    needs: tuple[str, ...]
-    what: str
+    needs: str
+    is_told: Callable[[Outlook], bool]
     make: Callable[[Outlook], Planner]
-
-    def is_known(self, outlook: Outlook) -> bool:
-        """Whether the outlook has what it needs."""
-        given = [getattr(outlook, name) for name in self.needs]
-        return any(value is not None and not (isinstance(value, Mapping) and not value) for value in given)
 
 
 def _budget_robust(outlook: Outlook) -> Planner:
     deviation = outlook.deviation()
     return BudgetRobust(deviation, BUDGET_PART * deviation.size)
-
-
-# `Variant.is_known` was asked before: what is None below never is.
 
 
 def _ellipsoid_robust(outlook: Outlook) -> Planner:
@@ -62,12 +54,10 @@ def _departure_risk(outlook: Outlook) -> Planner:
     return DepartureRisk(() if outlook.left_h is None else outlook.left_h)
 
 
-def _two_stage(outlook: Outlook) -> Planner:
-    return TwoStage(() if outlook.futures is None else outlook.futures)
-
-
 def _of_prices(make: Callable[[Outlook], Planner]) -> Variant:
-    return Variant(("prices_eur_per_kwh",), "price scenarios", make)
+    return Variant(
+        "price scenarios: give prices_eur_per_kwh", lambda outlook: outlook.prices_eur_per_kwh is not None, make
+    )
 
 
 VARIANTS: dict[str, Variant] = {
@@ -75,18 +65,24 @@ VARIANTS: dict[str, Variant] = {
     "box_robust": _of_prices(lambda outlook: BoxRobust(outlook.deviation())),
     "budget_robust": _of_prices(_budget_robust),
     "ellipsoid_robust": Variant(
-        ("hour_covariance",),
-        "the covariance of hourly prices",
+        "the covariance of hourly prices: give hour_covariance",
+        lambda outlook: outlook.hour_covariance is not None,
         _ellipsoid_robust,
     ),
     "mean_cvar": _of_prices(lambda outlook: MeanCvar(outlook.prices())),
     "chance_caps": Variant(
-        ("base_load_sigma", "base_load_errors"),
-        "the spread of the base load",
+        "the spread of the base load: give base_load_sigma or base_load_errors",
+        lambda outlook: bool(outlook.base_load_sigma or outlook.base_load_errors),
         lambda outlook: ChanceCaps(outlook.base_load_sigma, errors=outlook.base_load_errors),
     ),
-    "departure_risk": Variant(("left_h",), "scenarios of departures", _departure_risk),
-    "two_stage": Variant(("futures",), "scenarios of departures and arrivals", _two_stage),
+    "departure_risk": Variant(
+        "scenarios of departures: give left_h", lambda outlook: outlook.left_h is not None, _departure_risk
+    ),
+    "two_stage": Variant(
+        "scenarios of departures and arrivals: give futures",
+        lambda outlook: callable(outlook.futures) or len(outlook.futures) > 0,
+        lambda outlook: TwoStage(outlook.futures),
+    ),
 }
 
 
@@ -110,6 +106,6 @@ def variant(name: str, outlook: Outlook) -> Planner:
     """
     if name not in VARIANTS:
         raise ConfigurationError(f"variant {name!r} is not known: use one of {', '.join(VARIANTS)}")
-    if not VARIANTS[name].is_known(outlook):
-        raise ConfigurationError(f"this variant needs {VARIANTS[name].what}: give {' or '.join(VARIANTS[name].needs)}")
+    if not VARIANTS[name].is_told(outlook):
+        raise ConfigurationError(f"this variant needs {VARIANTS[name].needs}")
     return Offerable(Forewarned(name, outlook))
