@@ -134,3 +134,15 @@ def test_a_line_uses_the_limits_now_as_much_as_quick_charge_does(
     assert not violations(unsure_problem, mine.power_kw)
     if mine.power_kw.sum() < most.power_kw.sum() - 1e-3:
         assert mine.power_kw[:, 0].sum() == pytest.approx(most.power_kw[:, 0].sum(), abs=1e-4)
+
+
+def test_a_line_does_not_give_a_car_more_than_its_own_limit() -> None:
+    cars = unsure("first", 30, 5.0), unsure("second", 30, 9.0)
+    problem = depot(cars, 10, caps=[Cap("cable", np.array([1.0, 0.0]), np.full(4, 3.0))])
+    assert ServiceFirst().plan(problem).power_kw[:, 0] == pytest.approx([3, 7], abs=1e-6)
+
+
+def test_who_is_first_in_line_does_not_shut_two_lines_on_which_two_others_could_charge() -> None:
+    cars = unsure("on both", 40, 5.0), unsure("on one", 40, 9.0), unsure("on the other", 40, 9.0)
+    lines = [Cap("one", np.array([1.0, 1, 0]), np.full(4, 10.0)), Cap("other", np.array([1.0, 0, 1]), np.full(4, 10.0))]
+    assert ServiceFirst().plan(depot(cars, caps=lines)).power_kw[:, 0] == pytest.approx([0, 10, 10], abs=1e-6)
