@@ -56,6 +56,7 @@ VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
 JOURNAL = "journal.db"
+HISTORY = "history.db"
 EFFECTIVE_SITE = "site.json"
 """Beside the journal: the site as it was run, every default and option filled in, for replays."""
 
@@ -160,7 +161,7 @@ class Depot:
         return new_twin(self.site, self.tree, now, self.settings)
 
     async def _open_sinks(self, stack: AsyncExitStack, data: Path) -> list[TelemetrySink]:
-        history = HistorySink(data / "history.db", threaded=not self.options.virtual)
+        history = HistorySink(data / HISTORY, threaded=not self.options.virtual)
         self.history = await stack.enter_async_context(history)
         sinks: list[TelemetrySink] = [self.history]
         self.influx: InfluxSink | None = None
@@ -341,7 +342,10 @@ def twin_settings(site: SiteFile) -> TwinSettings:
             assumed_stay_h=control.assumed_stay_h,
         ),
         planning=PlanningSettings(
-            step_min=control.step_min, horizon_h=control.horizon_h, grades_min=control.grades_min
+            step_min=control.step_min,
+            horizon_h=control.horizon_h,
+            grades_min=control.grades_min,
+            min_run_min=control.min_run_min,
         ),
     )
 

@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -37,7 +38,8 @@ def main() -> None:
     threading.Thread(target=_read, args=(requests, problems), daemon=True).start()
     try:
         solver = planner(sys.argv[1])
-        solver.plan(_small_problem())
+        for problem in _small_problems():
+            solver.plan(problem)
     except DepotError as error:
         _send(answers, Refusal(str(error)))
         return
@@ -83,12 +85,20 @@ def _send(answers: BinaryIO, message: FromChild) -> None:
     answers.flush()
 
 
-def _small_problem() -> PlanningProblem:
-    """One car, two steps, one cap: enough to have everything imported and compiled once."""
-    name = ChargerId("warm-up")
-    car = SessionNeed(SessionId(name), ConnectorId(name, 1), 1.0, 0.0, 2.0, max_kw=2.0, min_kw=1.0, kw_per_a=0.23)
-    cap = Cap("site", np.ones(1), np.full(2, 1.5))
-    return PlanningProblem(Horizon(datetime(2000, 1, 1, tzinfo=UTC), 1.0, 2), (car,), np.array([0.2, 0.1]), (cap,))
+def _small_problems() -> Iterator[PlanningProblem]:
+    """A plain site, a tree and what is neither: enough to have everything imported and compiled once."""
+    names = [ChargerId(f"warm-up {number}") for number in range(3)]
+    cars = tuple(
+        SessionNeed(SessionId(name), ConnectorId(name, 1), 1.0, 0.0, 2.0, max_kw=2.0, min_kw=1.0, kw_per_a=0.23)
+        for name in names
+    )
+    horizon, prices = Horizon(datetime(2000, 1, 1, tzinfo=UTC), 1.0, 2), np.array([0.2, 0.1])
+    site, left, right = (
+        Cap(name, np.array(load), np.full(2, 1.5))
+        for name, load in (("site", [1.0, 1.0, 1.0]), ("left", [1.0, 1.0, 0.0]), ("right", [0.0, 1.0, 1.0]))
+    )
+    for caps in (site,), (site, left), (site, left, right):
+        yield PlanningProblem(horizon, cars, prices, caps)
 
 
 if __name__ == "__main__":

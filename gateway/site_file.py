@@ -115,6 +115,7 @@ class ControlTable(Table):
     ramp_s: Annotated[float, Field(gt=0, le=25, allow_inf_nan=False)] = 5.0
     margin_a: NotNegative = 0.0
     sample_interval_s: WholeSeconds = 5.0
+    min_run_min: NotNegative = 0.0
     assumed_energy_kwh: Positive = 30.0
     assumed_stay_h: Positive = 8.0
 

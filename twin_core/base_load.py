@@ -30,10 +30,6 @@ STEADY_A = 2.0
 """Chargers' draws that changed by less in all do not spoil a sample."""
 
 
-LATE_S = 5.0
-"""A sample that was so much longer on its way than the charger's quickest says nothing about now."""
-
-
 class CurrentTrace:
     """The latest samples of one connector's current by grid phase."""
 
@@ -42,19 +38,22 @@ class CurrentTrace:
         self._ways_s: deque[float] = deque(maxlen=64)
 
     def add(self, at_s: float, current_a: PhaseCurrents, way_s: float | None = None) -> None:
-        """Take in a sample; one that comes late shows nothing for sure, and counts as no current.
+        """Take in a sample; one that was held up on its way speaks of the moment it was taken at.
 
-        A draw that is over would otherwise be taken off the meter, and the base load look smaller than it is.
+        Read as of its arrival, a draw that is over would be taken off the meter, and the base load look smaller than
+        it is.
 
         Args:
             at_s: when it came.
             way_s: how long it was on its way by the charger's own clock, which may be wrong; None where it does not
-                say. Only the difference to its quickest sample of late is used, and only to believe it less.
+                say. Only the difference to its quickest sample of late is used, and never to call a sample newer.
         """
         if way_s is not None:
             self._ways_s.append(way_s)
-        late = way_s is not None and not way_s - min(self._ways_s) <= LATE_S
-        self._samples.append((at_s, NO_CURRENT if late else current_a))
+            at_s -= way_s - min(self._ways_s)
+        if self._samples:
+            at_s = max(at_s, self._samples[-1][0])
+        self._samples.append((at_s, current_a))
 
     def latest(self, now_s: float) -> PhaseCurrents:
         """The newest sample, if it is not too old; otherwise nothing."""

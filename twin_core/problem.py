@@ -52,6 +52,7 @@ class PlanningSettings:
         supply_voltage_factor: power limits are kept at this part of nominal voltage above it, as the envelope does.
         grades_min: number and length in minutes of steps that grow, the last ones to the end of the horizon; where it
             is empty all steps are `step_min` long. Coarser is faster, and a little dearer.
+        min_run_min: how long a vehicle that began to charge is kept at it, as far as the limits let it.
         offerable_steps: in this many steps from now on a session gets 0 or at least 6 A, in steps its charger takes.
     """
 
@@ -62,6 +63,7 @@ class PlanningSettings:
     shortfall_floor_eur_per_kwh: float = 1.0
     supply_voltage_factor: float = 1.1
     grades_min: tuple[tuple[int, float], ...] = ()
+    min_run_min: float = 0.0
     offerable_steps: int = 1
 
 
@@ -83,7 +85,7 @@ def planning_problem(
     needs: list[tuple[SessionNeed, ConnectorView]] = []
     for session, view in planned:
         stay = _stay(session, snapshot, estimation, foresight, settings.step_min / 60.0)
-        need = _need(session, view, snapshot, estimation, stay)
+        need = _need(session, view, snapshot, estimation, stay, settings)
         if need is not None:
             needs.append((need, view))
     horizon = _horizon(snapshot.now.utc, [need for need, _ in needs], settings)
@@ -173,7 +175,12 @@ def _stay(
 
 
 def _need(
-    session: Session, view: ConnectorView, snapshot: Snapshot, estimation: EstimationSettings, stay: _Stay
+    session: Session,
+    view: ConnectorView,
+    snapshot: Snapshot,
+    estimation: EstimationSettings,
+    stay: _Stay,
+    settings: PlanningSettings,
 ) -> SessionNeed | None:
     energy = remaining_kwh(session, estimation)
     if not energy > NEGLIGIBLE_KWH:
@@ -194,9 +201,18 @@ def _need(
         idle_h=None if session.charged is None else (snapshot.now.monotonic_s - session.charged.monotonic_s) / 3600.0,
         priority=session.request.priority,
         step_kw=view.spec.step_a * per_a,
+        run_h=_run_h(session, snapshot, settings),
         now_kw=_drawn_kw(view),
         taper=_taper(session, usable_a * per_a, energy, estimation),
     )
+
+
+def _run_h(session: Session, snapshot: Snapshot, settings: PlanningSettings) -> float:
+    """Hours for which a vehicle that has just begun to charge is not to be switched off again."""
+    if session.running_since is None:
+        return 0.0
+    run_h = (snapshot.now.monotonic_s - session.running_since.monotonic_s) / 3600.0
+    return max(0.0, settings.min_run_min / 60.0 - run_h)
 
 
 def _drawn_kw(view: ConnectorView) -> float:

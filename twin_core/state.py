@@ -293,8 +293,15 @@ def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading, at: I
             phases = used
         peak_a = max(peak_a or 0.0, *reading.current_a)
     soc = reading.soc if reading.soc is not None else session.soc
-    charged = at if _charging(reading) else session.charged
-    connector.session = replace(session, phases=phases, peak_current_a=peak_a, soc=soc, charged=charged)
+    charging = _charging(reading)
+    connector.session = replace(
+        session,
+        phases=phases,
+        peak_current_a=peak_a,
+        soc=soc,
+        charged=at if charging else session.charged,
+        running_since=(session.running_since or at) if charging else None,
+    )
 
 
 def _charging(reading: ConnectorReading) -> bool:

@@ -19,7 +19,7 @@ from twin_core.models.hours import hour_shares
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
-from twin_core.planning.uncertainty.table import Outlook
+from twin_core.planning.uncertainty.outlook import Outlook
 from twin_core.planning.uncertainty.two_stage import Future
 
 Way = Literal["bootstrap", "gaussian"]

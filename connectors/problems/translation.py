@@ -144,13 +144,19 @@ class _Below:
 
 
 def _caps(file: ProblemFile, horizon: Horizon) -> Iterator[Cap]:
-    """Every limit that a session or the battery loads: per node and phase in A, per node in kW."""
+    """Every limit that a session or the battery loads, or the base load breaks: per phase in A, per node in kW."""
     below = {node.id: _below(file, node, horizon) for node in file.nodes}
     for node in file.nodes:
-        under = below[node.id]
-        if under.rows.any() or under.battery:
-            yield from _current_caps(file, node, under, horizon)
-            yield from _power_caps(file, node, under, horizon)
+        for cap in (
+            *_current_caps(file, node, below[node.id], horizon),
+            *_power_caps(file, node, below[node.id], horizon),
+        ):
+            if cap.load.any() or cap.battery_load or (cap.limit < 0).any() or (_floor_of(cap) > 0).any():
+                yield cap
+
+
+def _floor_of(cap: Cap) -> Array:
+    return np.full_like(cap.limit, -np.inf) if cap.floor is None else cap.floor
 
 
 def _below(file: ProblemFile, node: NodePart, horizon: Horizon) -> _Below:
@@ -176,17 +182,15 @@ def _current_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Hor
         limit = _limit_a(node, phase, horizon)
         if limit is None:
             continue
-        load = under.rows * [_a_per_kw(s, phase, s.phases) for s in file.sessions]
-        if load.any() or under.battery:
-            yield Cap(
-                name=f"{node.id} {phase.name}",
-                load=load,
-                limit=limit - (under.base_kw[phase] - under.sun_kw / 3.0) / KW_PER_A,
-                # Current flows back through the same fuse, while the base load takes some of it up.
-                floor=_floor(file, under, -limit - under.base_kw[phase] / KW_PER_A),
-                battery_load=1.0 / (3.0 * KW_PER_A) if under.battery else 0.0,
-                single_phase_load=under.rows * [_a_per_kw(s, phase, 1) for s in file.sessions] if switches else None,
-            )
+        yield Cap(
+            name=f"{node.id} {phase.name}",
+            load=under.rows * [_a_per_kw(s, phase, s.phases) for s in file.sessions],
+            limit=limit - (under.base_kw[phase] - under.sun_kw / 3.0) / KW_PER_A,
+            # Current flows back through the same fuse, while the base load takes some of it up.
+            floor=_floor(file, under, -limit - under.base_kw[phase] / KW_PER_A),
+            battery_load=1.0 / (3.0 * KW_PER_A) if under.battery else 0.0,
+            single_phase_load=under.rows * [_a_per_kw(s, phase, 1) for s in file.sessions] if switches else None,
+        )
 
 
 def _power_caps(file: ProblemFile, node: NodePart, under: _Below, horizon: Horizon) -> Iterator[Cap]:

@@ -151,6 +151,44 @@ async def test_nonsense_is_replaced_by_a_rule_and_costs_no_restart(kind: str) ->
     assert ends(solver.counters) == {"solves": 7, "planned": 1, "refused": 6}
 
 
+SOLVERS_NONSENSE = {
+    "answer NaN": "powers are not finite",
+    "answer the wrong shape": "shape (2, 3), must be (2, 4)",
+    "answer nothing": "'NoneType' object has no attribute",
+    "break a limit": "cap 'site'",
+    "raise an error": "MemoryError: 101 GiB",
+    "stop with zeros": "no more than doing nothing",
+}
+
+
+async def test_whatever_a_solver_answers_the_depot_gets_a_plan_that_keeps_its_limits() -> None:
+    async with PlannerProcess("tests.gateway.awkward_planners:WithAwkwardSolver", 30.0) as process:
+        assert await process.ready()
+        for deed, says in SOLVERS_NONSENSE.items():
+            problem = asked_to(deed)
+            plan = await process.solve(problem)
+            assert is_the_rules(plan, problem), deed
+            assert says in plan.reason
+        assert (await process.solve(asked_to("behave"))).status is PlanStatus.PROVED
+    assert ends(process.counters) == {"solves": 7, "planned": 1, "refused": 6}
+
+
+@pytest.mark.parametrize(("deed", "reason"), [("never end", "late"), ("crash", "crashed")])
+async def test_a_solver_that_hangs_or_takes_its_process_with_it_is_replaced_within_the_deadline(
+    deed: str, reason: str
+) -> None:
+    async with PlannerProcess("tests.gateway.awkward_planners:WithAwkwardSolver", 3.0) as process:
+        assert await process.ready()
+        child, problem = process._child.pid, asked_to(deed)
+        plan = await process.solve(problem)
+        assert is_the_rules(plan, problem)
+        assert plan.reason.startswith(reason)
+        assert plan.solve_s < 3.3
+        await until(lambda: not alive(child))
+        assert await process.ready()
+        assert (await process.solve(asked_to("behave"))).status is PlanStatus.PROVED
+
+
 async def test_what_a_planner_says_of_cost_and_service_is_computed_anew(solver: PlannerProcess) -> None:
     problem = asked_to("lie about money")
     plan = await solver.solve(problem)

@@ -181,6 +181,25 @@ def test_how_long_ago_a_car_last_charged_is_known_and_standing_by_is_not_chargin
     assert need.idle_h == pytest.approx(0.5)
 
 
+def test_a_car_that_has_just_begun_is_kept_charging_for_the_rest_of_its_minimum_run() -> None:
+    state = plugged_in_state(site(charger("A")), "A")
+    settings = PlanningSettings(min_run_min=15.0)
+
+    def run_h(at_s: float) -> float:
+        snapshot = take_snapshot(state, instant(at_s), EstimationSettings())
+        return planning_problem(snapshot, {}, settings, EstimationSettings()).sessions[0].run_h
+
+    assert run_h(0) == 0.0
+    for at_s in (60, 120, 360):
+        apply(state, charging(7.0, at_s))
+    assert run_h(360) == pytest.approx(10 / 60)
+    assert run_h(1500) == 0.0
+    apply(state, charging(0.0, 420))
+    assert run_h(420) == 0.0
+    apply(state, charging(7.0, 480))
+    assert run_h(480) == pytest.approx(15 / 60)
+
+
 def drivers_who_left_early(stayed_h: float, announced_h: float | None = 8.0) -> Foresight:
     """Thirty days of drivers who stayed for less than they had said."""
     days = [EPOCH - timedelta(days=n) for n in range(1, 31)]

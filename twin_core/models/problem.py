@@ -240,9 +240,13 @@ class SiteFlows:
             use_kw: shape (n_steps,), base load, sessions and the battery together.
         """
         least: Array = use_kw - self.pv_kw
-        if self.export_limit_kw is None:
-            return least
-        return np.minimum(np.maximum(least, -self.export_limit_kw), use_kw)
+        most_out_kw = self.most_out_kw
+        return least if most_out_kw is None else np.minimum(np.maximum(least, -most_out_kw), use_kw)
+
+    @property
+    def most_out_kw(self) -> Array | None:
+        """The most that may flow out at the meter: the limit, or what the base load feeds back by itself."""
+        return None if self.export_limit_kw is None else np.maximum(self.export_limit_kw, -self.base_kw)
 
 
 @dataclass(frozen=True, slots=True)

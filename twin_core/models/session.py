@@ -59,6 +59,7 @@ class Session:
         phases: grid phases the vehicle was seen to use; None until a sample showed them.
         charged: when a sample last showed it charging; None until one did.
         peak_current_a: highest current per phase a sample showed while the grant was higher; what the vehicle takes.
+        running_since: since when it has charged without a pause; None while it does not.
     """
 
     id: SessionId
@@ -75,6 +76,7 @@ class Session:
     phases: tuple[Phase, ...] | None = None
     peak_current_a: float | None = None
     charged: Instant | None = None
+    running_since: Instant | None = None
     stopped: Instant | None = None
     stop_reason: str = ""
 

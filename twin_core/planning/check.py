@@ -193,9 +193,9 @@ def _of_the_meter(
     net_kw = (site.base_kw + power_kw.sum(axis=0) + battery_kw).reshape(1, -1)
     yield _worst(["grid"], grid_kw[None], net_kw, tolerance, "kW, more than the site uses")
     yield _worst(["grid"], net_kw - site.pv_kw, grid_kw[None], tolerance, "kW, more than import and the sun give")
-    if site.export_limit_kw is not None:
+    if site.most_out_kw is not None:
         # What flows out without the sun is for the caps to hold.
-        allowed_kw = np.maximum(site.export_limit_kw, -net_kw)
+        allowed_kw = np.maximum(site.most_out_kw, -net_kw)
         yield _worst(["grid"], -grid_kw[None], allowed_kw, tolerance, "kW, more of the sun than may flow out")
 
 

@@ -127,11 +127,9 @@ def _raised(cap: Cap, above: Array, below: Array) -> Cap:
 def _from_what_is_there(problem: PlanningProblem) -> PlanningProblem:
     """The problem in which no battery is to hold more at once than is in it; the site's has until the end to."""
     sessions = tuple(s if s.battery is None else replace(s, battery=_started(s.battery)) for s in problem.sessions)
-    site = problem.site
-    if site is not None and site.export_limit_kw is not None:
-        # What a base load below zero feeds back is for the caps to tell: the sun has no part in it.
-        site = replace(site, export_limit_kw=np.maximum(site.export_limit_kw, -site.base_kw))
-    problem = replace(problem, sessions=sessions, site=site)
+    # A limit that nothing loads is there to be told of, and for no planner to keep.
+    caps = tuple(cap for cap in problem.caps if cap.load.any() or cap.battery_load)
+    problem, site = replace(problem, sessions=sessions, caps=caps), problem.site
     if site is None or site.battery is None:
         return problem
     battery = site.battery

@@ -14,12 +14,12 @@ from twin_core.planning.bounds import Bounds, bounds_of
 
 _Rows = npt.NDArray[np.intp]
 
-_FEW: Final = -0.4
-_CROWD: Final = 0.25
+_FEW: Final = -0.6
+_CROWD: Final = 0.42
 _MOST_CROWDED: Final = 6.0
 """What an hour of charging still needed counts in the line, beside 1 for an hour left.
 
-`_FEW` where everybody just fits, `_CROWD` more for each time again that all want what there is. Tuned on 60 recorded
+`_FEW` where everybody just fits, `_CROWD` more for each time again that all want what there is. Tuned on 58 recorded
 days of two sites before 2021: more for who is soon done serves more in full and loses energy, less the other way.
 """
 

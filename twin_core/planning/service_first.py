@@ -68,6 +68,7 @@ class ServiceFirst:
        others, a choice that would cost energy is not taken.
     3. Where the limits leave nobody short, the plan is the cheapest. Where they do, capacity is dearer than energy, and
        the same energies are delivered as early as possible: an hour put off is lost if a car leaves early or more come.
+       (On recorded days, the cheapest way to the same energies saved 0.02 % and lost up to 0.1 points of energy.)
 
     Choosing the largest set is as hard as packing; the rounds find a good one, and never a worse one than step 1 did.
     Where capacity is short and nobody knows for certain when cars leave (`SessionNeed.likely_departure_h`), choosing

@@ -90,6 +90,16 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {"nodes": BACK},
         ("grid kW: 5 kW over its limit 18:00–19:00, 15 kW without what the plan does about it",),
     ),
+    "a hall where nobody charges": (
+        "power_allocation",
+        {"nodes": [{"id": "grid", "limit_kw": 40}, {"id": "attic", "parent": "grid", "limit_a": 10, "base_kw": 9}]},
+        ("attic L1: 3.04 A over its limit 18:00–22:00 by the base load alone",),
+    ),
+    "feeds back where nobody charges": (
+        "power_allocation",
+        {"nodes": [{"id": "grid", "limit_kw": 40, "base_kw": -50}], "sessions": [], "export_eur_per_kwh": 0.1},
+        ("grid kW: 10 kW over its limit 18:00–22:00 by the base load alone",),
+    ),
     "a battery that cannot be filled so far": (
         "power_allocation",
         {"site_battery": {**STORE, "end_kwh": 20, "charge_max_kw": 1}},

@@ -21,6 +21,11 @@ def test_everybody_charges_just_before_leaving() -> None:
     np.testing.assert_allclose(planner("as_late_as_possible").plan(problem).power_kw, [[0, 0, 5, 10], [0, 10, 0, 0]])
 
 
+def test_who_did_not_say_when_it_leaves_charges_at_the_end_of_the_horizon() -> None:
+    problem = depot([car("a", 15, departure_h=float("inf"))])
+    np.testing.assert_allclose(planner("as_late_as_possible").plan(problem).power_kw, [[0, 0, 5, 10]])
+
+
 def test_what_is_too_much_at_the_end_is_moved_forward_and_not_lost() -> None:
     problem = depot([car("a", 10), car("b", 10), car("c", 10)], site_kw=10)
     plan = planner("as_late_as_possible").plan(problem)

@@ -11,9 +11,10 @@ import pytest
 from tests.twin_core.planning.problems import NOON, car, depot, limit
 from twin_core.errors import ConfigurationError, PlanningError
 from twin_core.models.plan import PlanStatus
-from twin_core.models.problem import Horizon, PlanningProblem
+from twin_core.models.problem import Cap, Horizon, PlanningProblem, SiteBattery, SiteFlows, Taper, VehicleBattery
 from twin_core.planning.assessment import assess
 from twin_core.planning.check import violations
+from twin_core.planning.soundness import require_sound
 from twin_core.planning.table import PLANNERS, planner
 
 NAN, INF = float("nan"), float("inf")
@@ -113,3 +114,61 @@ def test_an_unknown_planner_is_answered_with_those_there_are() -> None:
 
 def test_the_names_in_the_table_are_those_the_planners_bear() -> None:
     assert {name: planner(name).name for name in PLANNERS} == {name: name for name in PLANNERS}
+
+
+def behind_a_meter() -> PlanningProblem:
+    """A vehicle that gives back and rises slowly, beside a battery, a base load of 5 kW and up to 8 kW of sun."""
+    vehicle = VehicleBattery(40.0, 20.0, 14.0, 9.0, 0.8, 0.9)
+    slow = car("a", 12.0, now_kw=4.0, ramp_kw_per_h=3.0, battery=vehicle)
+    store = SiteBattery(20.0, 9.0, 5.0, 4.0, 2.0, 6.0, 0.9, 0.8)
+    feed = Cap("feed", np.ones(1), np.full(4, 8.0), np.full(4, -5.0), battery_load=1.0)
+    flows = SiteFlows(np.full(4, 5.0), np.full(4, 8.0), np.zeros(4), battery=store)
+    problem = replace(depot([slow], caps=[feed]), site=flows)
+    return replace(problem, horizon=Horizon(NOON, 1.0, 4, (1.0, 0.5, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("power_kw", "battery_kw", "grid_kw", "says"),
+    [
+        ([7, 0, 0, 0], [0, 0, 0, 0], None, None),
+        ([7.1, 0, 0, 0], [0, 0, 0, 0], None, "step 0: 3.1 against 3 (kW, too steep a rise)"),
+        ([6, 7.5, 0, 0], [0, 0, 0, 0], None, None),
+        ([6, 7.6, 0, 0], [0, 0, 0, 0], None, "step 1: 1.6 against 1.5 (kW, too steep a rise)"),
+        # Giving back begins and ends at once: only charging has to rise slowly.
+        ([-4, 1.5, 0, 0], [0, 0, 0, 0], None, None),
+        # 4 kWh at the meter take 4.44 out of the battery, of which 6 may be taken.
+        ([-4, -2, 0, 0], [0, 0, 0, 0], None, None),
+        ([-4, -3, 0, 0], [0, 0, 0, 0], None, "kWh, too empty"),
+        ([6, 7, 8, 0], [0, 0, 0, 0], None, "17.5 against 12 (kWh in all, more than wanted)"),
+        ([6, 0, 0, 0], [2, 0, 0, 0], None, None),
+        ([6, 0, 0, 0], [3, 0, 0, 0], None, "cap 'feed' step 0: 9 against 8 (over the limit)"),
+        ([-3, 0, 0, 0], [-2, 0, 0, 0], None, None),
+        ([-3, 0, 0, 0], [-2.1, 0, 0, 0], None, "cap 'feed' step 0: 5.1 against 5 (below the floor)"),
+        # 2.4 kWh out take 3 out of the battery, which must end with 6 of its 9.
+        ([0, 0, 0, 0], [-2.4, 0, 0, 0], None, None),
+        ([0, 0, 0, 0], [-2.5, 0, 0, 0], None, "too empty at the end"),
+        ([0, 0, 0, 0], [-4, -4, 5, 5], None, "kWh, too empty"),
+        ([0, 0, 0, 0], [5, 5, 5, 1], None, "kWh, overfull"),
+        ([0, 0, 0, 0], [-4.1, 0, 5, 0], None, "4.1 against 4 (kW out)"),
+        ([0, 0, 0, 0], [5.1, 0, 0, 0], None, "5.1 against 5 (kW in)"),
+        ([6, 0, 0, 0], [0, 0, 0, 0], [11, 5, 5, 5], None),
+        ([6, 0, 0, 0], [0, 0, 0, 0], [3, -3, -3, -3], None),
+        ([6, 0, 0, 0], [0, 0, 0, 0], [2.9, 0, 0, 0], "more than import and the sun give"),
+        ([6, 0, 0, 0], [0, 0, 0, 0], [11.1, 0, 0, 0], "more than the site uses"),
+    ],
+)
+def test_every_limit_behind_the_meter_is_named_where_it_breaks_and_not_before(
+    power_kw: list[float], battery_kw: list[float], grid_kw: list[float] | None, says: str | None
+) -> None:
+    problem = behind_a_meter()
+    require_sound(problem)
+    grid = None if grid_kw is None else np.array(grid_kw, dtype=float)
+    found = violations(problem, np.array([power_kw], dtype=float), battery_kw=np.array(battery_kw, float), grid_kw=grid)
+    assert (not found) if says is None else (len(found) == 1 and says in found[0]), found
+
+
+def test_a_battery_near_full_takes_less_by_what_is_in_at_the_start_of_a_step() -> None:
+    problem = depot([car("a", 30, taper=Taper(4.0, 14.0))])
+    assert violations(problem, np.array([[9.0, 5.0, 0, 0]])) == []
+    (found,) = violations(problem, np.array([[9.0, 5.1, 0, 0]]))
+    assert "step 1: 5.1 against 5 (kW, more than a battery this full can take" in found

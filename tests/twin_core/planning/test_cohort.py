@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 
 from tests.twin_core.planning.problems import car, depot, limit, rich_problems, session_problems
 from twin_core.models.plan import PlanStatus
-from twin_core.models.problem import PlanningProblem, Taper
+from twin_core.models.problem import Cap, PlanningProblem, SiteBattery, SiteFlows, Taper, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.cohort import Cohort
 from twin_core.planning.table import planner
@@ -54,6 +54,18 @@ def test_no_cohort_breaks_a_limit_or_beats_the_optimum(problem: PlanningProblem)
         assert plan.bound_eur <= best.objective_eur + slack
 
 
+def test_what_a_car_is_topped_up_with_leaves_the_battery_its_room() -> None:
+    """One cohort of two cars that are never there together, so that one is left short and topped up."""
+    cars = [car("first", 5, departure_h=1), car("second", 10, arrival_h=1, departure_h=2)]
+    below = Cap("site", np.ones(2), np.full(3, 10.0), battery_load=1.0)
+    site = SiteFlows(np.array([0, 0, 20.0]), np.zeros(3), np.zeros(3), battery=SiteBattery(20, 0, 2, 20))
+    problem = replace(depot(cars, None, [0.1, 0.2, 0.9], caps=[below]), site=site)
+    plan = Cohort(100.0, 100.0).plan(problem)
+    assert plan.battery_kw is not None
+    np.testing.assert_allclose(plan.battery_kw[:2], 2, atol=1e-6)
+    np.testing.assert_allclose(plan.power_kw, [[5, 0, 0], [0, 8, 0]], atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [60, 300])
 def test_its_gap_is_stated_and_small_and_nobody_goes_short_for_it(n: int) -> None:
     problem = busy_day(n)
@@ -93,6 +105,7 @@ def test_cars_below_different_limits_are_no_cohort() -> None:
     plan = Cohort(8.0, 100.0).plan(problem)
     np.testing.assert_allclose(plan.unserved_kwh[2:], 0, atol=1e-6)
     assert plan.unserved_kwh.sum() == pytest.approx(16, abs=1e-6)
+    assert plan.gap == pytest.approx(0, abs=1e-6)
 
 
 def test_cars_that_matter_unequally_are_no_cohort() -> None:
@@ -104,6 +117,18 @@ def test_cars_that_matter_unequally_are_no_cohort() -> None:
 def test_what_no_car_could_ever_take_is_part_of_the_bound() -> None:
     problem = depot([car("a", 70, departure_h=4), car("b", 10)], 20)
     plan = planner("cohort").plan(problem)
+    assert plan.gap == pytest.approx(0, abs=1e-6)
+
+
+def test_what_could_be_given_back_is_not_part_of_the_bound() -> None:
+    willing = VehicleBattery(60, 30, discharge_max_kw=10)
+    plan = planner("cohort").plan(depot([car("a", 5, battery=willing)], None, [9.0, 0.1, 0.1, 9.0]))
+    assert plan.gap == pytest.approx(0, abs=1e-6)
+
+
+def test_dear_energy_is_planned_for_and_not_topped_up() -> None:
+    plan = planner("cohort").plan(depot([car("a", 10, shortfall_eur_per_kwh=0.1)], None, [3.0, 2.0]))
+    np.testing.assert_allclose(plan.power_kw, [[0, 10]], atol=1e-6)
     assert plan.gap == pytest.approx(0, abs=1e-6)
 
 

@@ -97,6 +97,10 @@ class Engine:
         if not plain.cost.size and infeasibility(plain, np.zeros(0)) <= _FEASIBLE:
             return Answer(np.zeros(0), True, np.zeros_like(lp.row_lower), np.zeros(0))
         status = self._run(plain, "ipm" if interior else _METHOD, start)
+        if status == highspy.HighsModelStatus.kUnknown:
+            # The simplex method can lose its way from a start that was near: it finds it from none.
+            self._highs.clearSolver()
+            status = self._run(plain, _METHOD, None)
         if status != highspy.HighsModelStatus.kOptimal:
             raise PlanningError(f"the solver found no plan: {self._highs.modelStatusToString(status)}")
         return self._checked(plain, proved=True)

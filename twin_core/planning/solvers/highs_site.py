@@ -136,8 +136,8 @@ def _metered(
     most_kw = np.maximum(span.most_kw[steps], 0.0)
     into = draft.columns(0.0, most_kw)
     most_out_kw = np.maximum(site.pv_kw[steps] - span.least_kw[steps], 0.0)
-    if site.export_limit_kw is not None:
-        most_out_kw = np.minimum(most_out_kw, site.export_limit_kw[steps])
+    if site.most_out_kw is not None:
+        most_out_kw = np.minimum(most_out_kw, site.most_out_kw[steps])
     out = draft.columns(0.0, most_out_kw)
     sun = draft.columns(0.0, site.pv_kw[steps])
     draft.price(into, price * hours)

@@ -205,8 +205,8 @@ def _meter(model: _Model, power_kw: Any, stored_kw: Any) -> Any:
         grid_kw == site.base_kw + cp.sum(power_kw, axis=0) + battery_kw - used_pv_kw,
         used_pv_kw <= site.pv_kw,
     )
-    if site.export_limit_kw is not None:
-        model.keep(export_kw <= site.export_limit_kw)
+    if site.most_out_kw is not None:
+        model.keep(export_kw <= site.most_out_kw)
     model.cost += (price * hours) @ import_kw - (site.export_eur_per_kwh * hours) @ export_kw
     dearer_out = np.flatnonzero(site.export_eur_per_kwh > price)
     if dearer_out.size:

@@ -16,6 +16,9 @@ from twin_core.planning.solvers.solver import Duals, Solution
 from twin_core.planning.solvers.tree_loops import Shape, flow, place_cheapest
 from twin_core.planning.solvers.tree_prices import worth_of_room
 
+_ROUNDING = 1e-12
+"""Loads that differ by less than this part are equal: three phases of 0.23 kW/A each, and one on one of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -81,16 +84,16 @@ def tree_of(bounds: Bounds) -> Tree | None:
         load, members = bounds.load[row], np.flatnonzero(below[row])
         if not members.size:
             continue
-        node = int(leaf[members[0]])
-        if (leaf[members] != node).any() or (load[members] != load[members[0]]).any():
+        node, highest = int(leaf[members[0]]), load[members].max()
+        if (leaf[members] != node).any() or not (load[members] >= highest * (1 - _ROUNDING)).all():
             return None
         if sizes[node] == members.size:
-            limit_kw[node] = np.minimum(limit_kw[node], bounds.limit[row] / load[members[0]])
+            limit_kw[node] = np.minimum(limit_kw[node], bounds.limit[row] / highest)
             continue
         leaf[members] = len(parent)
         parent.append(node)
         sizes.append(members.size)
-        limit_kw.append(bounds.limit[row] / load[members[0]])
+        limit_kw.append(bounds.limit[row] / highest)
     return Tree(_shape(np.array(parent, np.int64), leaf), np.array(limit_kw))
 
 
