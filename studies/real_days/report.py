@@ -50,10 +50,11 @@ def _what(summary: Mapping[str, Any]) -> Iterator[str]:
         for site, days in summary["days"].items()
     )
     yield f"ACN-Data, {sites}."
+    refused = ", ".join(f"{planner} {count:,}" for planner, count in summary["refusals"].items()) or "none"
     yield (
         f"Every day is lived in steps of five minutes, planned anew in each. {summary['runs']:,} runs, "
-        f"{summary['violations']:,.0f} step-limits broken, {summary['refusals']:,.0f} plans refused and made by the "
-        "rule instead."
+        f"{summary['violations']:,.0f} step-limits broken, plans refused and made by the rule instead: "
+        f"{refused}."
     )
 
 

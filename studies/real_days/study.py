@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -105,7 +106,7 @@ def _summary(results: Results, days: Mapping[str, Sequence[date]]) -> dict[str, 
         "unclaimed": {site: silent[site] / stays[site] for site in days},
         "runs": len(results.rows),
         "violations": sum(float(row["violations"]) for row in results.rows),
-        "refusals": sum(float(row["refusals"]) for row in results.rows),
+        "refusals": _refusals(results),
         "left_out": LEFT_OUT,
         "verdicts": [verdict.as_dict() for verdict in verdicts(results)],
         "beside_hindsight": [
@@ -121,6 +122,14 @@ def _summary(results: Results, days: Mapping[str, Sequence[date]]) -> dict[str, 
         ],
         "means": results.means(),
     }
+
+
+def _refusals(results: Results) -> dict[str, int]:
+    """Plans refused, of the planners that refused any."""
+    refused: Counter[str] = Counter()
+    for row in results.rows:
+        refused[str(row["planner"])] += int(row["refusals"])
+    return dict(+refused)
 
 
 def _case(row: Row) -> tuple[str, str, str]:
