@@ -89,7 +89,7 @@ def test_a_name_that_leads_nowhere_is_told_with_those_there_are(name: str) -> No
 
 def test_the_table_alone_loads_no_solver() -> None:
     """A gateway that only checks a planner's name must not pay for HiGHS, cvxpy or numba."""
-    heavy = ("highspy", "cvxpy", "numba", "scipy")
+    heavy = ("highspy", "cvxpy", "numba")
     script = f"import sys, twin_core.planning.table; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
