@@ -12,10 +12,11 @@ from tests.twin_core.planning.problems import car, depot, energy_kwh, limit
 from tests.twin_core.planning.real_problems import real_problems
 from twin_core.errors import PlanningError
 from twin_core.models.plan import PlanStatus
-from twin_core.models.problem import Cap, PlanningProblem, SinglePhase
+from twin_core.models.problem import Cap, PlanningProblem, SinglePhase, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.fallback import rescue
 from twin_core.planning.imminent import offerable_plan, relaxed
+from twin_core.planning.offers import offers
 from twin_core.planning.table import PLANNERS, planner
 
 THREE = {"max_kw": 11.04, "min_kw": 4.14, "kw_per_a": 0.69}
@@ -182,3 +183,30 @@ def test_energy_is_that_of_the_unrounded_plan() -> None:
         exact, offered = planner(name).plan(problem), planner(name).plan(soon(problem))
         quantum_kwh = 0.69 * problem.horizon.step_h
         assert np.abs(np.array(energy_kwh(problem, exact.power_kw - offered.power_kw))).max() < quantum_kwh
+
+
+def test_offers_leave_the_room_that_the_battery_and_those_who_give_back_take_and_make() -> None:
+    """A limit sees the battery charge and what flows back; what the plan keeps below it, its rounding keeps too."""
+    feed = Cap("feed", np.ones(2), np.full(4, 8.0), np.full(4, -9.0), battery_load=1.0)
+    giving = car("giving", 0.0, battery=VehicleBattery(40.0, 30.0, 5.0, 6.0), min_kw=1.0)
+    problem = soon(depot([car("a", 40, min_kw=1.0), giving], caps=[feed]))
+    np.testing.assert_allclose(offers(problem, np.array([10.0, 0.0]), battery_kw=3.0), [5.0, 0.0])
+    np.testing.assert_allclose(offers(problem, np.array([10.0, 0.0]), battery_kw=-1.0), [9.0, 0.0])
+    np.testing.assert_allclose(offers(problem, np.array([10.0, -2.0])), [10.0, -2.0])
+    np.testing.assert_allclose(offers(problem, np.array([10.0, -1.5])), [9.5, -1.5])
+
+
+def test_nobody_gives_back_more_than_a_floor_allows_after_rounding() -> None:
+    """Where a charging car is rounded down, what flows back would pass the floor: then nobody gives back."""
+    feed = Cap("feed", np.ones(2), np.full(4, 8.0), np.full(4, -4.0))
+    giving = car("giving", 0.0, battery=VehicleBattery(40.0, 30.0, 5.0, 6.0), min_kw=1.0)
+    problem = soon(depot([car("a", 20, **THREE), giving], caps=[feed]))
+    np.testing.assert_allclose(offers(problem, np.array([3.0, -6.0])), [0.0, 0.0])
+    np.testing.assert_allclose(offers(problem, np.array([5.0, -6.0])), [5.0, -6.0])
+
+
+def test_the_last_energy_may_have_any_power_and_no_energy_but_the_last() -> None:
+    problem = soon(depot([car("a", 2.0, **THREE)]))
+    assert violations(problem, np.array([[2.0, 0, 0, 0]])) == []
+    (found,) = violations(problem, np.array([[1.5, 0.5, 0, 0]]))
+    assert "1.5 kW cannot be offered" in found

@@ -22,6 +22,7 @@ from twin_core.planning.accounting import bill
 from twin_core.planning.check import violations
 from twin_core.planning.optimum import optimal_plan
 from twin_core.planning.solvers.compiled import Compiled
+from twin_core.planning.solvers.dust import swept_problem
 from twin_core.planning.solvers.highs import Apart, Highs, write
 from twin_core.planning.solvers.kernel import Kernel
 from twin_core.planning.solvers.oracle import Oracle
@@ -208,6 +209,27 @@ def test_numbers_that_are_almost_nothing_are_nothing(made: type[Solver], tiny: f
         found, expected = solver.solve(problem), Highs().solve(without(tiny, problem))
         assert violations(problem, found.power_kw) == []
         assert objective_eur(problem, found) == pytest.approx(objective_eur(problem, expected), rel=1e-6, abs=1e-6)
+
+
+def test_dust_is_swept_from_every_corner_of_a_problem_and_nothing_else() -> None:
+    problem = everything()
+    assert problem.site is not None
+    clean = swept_problem(problem)
+    assert violations(problem, np.zeros((3, 4))) == violations(clean, np.zeros((3, 4)))
+    assert clean.sessions == problem.sessions
+    dusty = replace(
+        problem,
+        sessions=tuple(replace(s, energy_kwh=1e-310, run_h=1e-12) for s in problem.sessions),
+        price_eur_per_kwh=np.array([1e-208, -1e-30, 0.1, -0.1]),
+        site=replace(problem.site, demand_charge_eur_per_kw=1e-200, battery=SiteBattery(20, 9, 1e-100, 5)),
+    )
+    swept = swept_problem(dusty)
+    assert {(s.energy_kwh, s.run_h) for s in swept.sessions} == {(0.0, 0.0)}
+    assert swept.price_eur_per_kwh.tolist() == [0.0, 0.0, 0.1, -0.1]
+    assert swept.site is not None
+    assert swept.site.battery == SiteBattery(20, 9, 0.0, 5)
+    assert swept.site.demand_charge_eur_per_kw == 0.0
+    assert swept.horizon == problem.horizon
 
 
 def without(tiny: float, problem: PlanningProblem) -> PlanningProblem:
