@@ -21,7 +21,7 @@ from twin_core.models.problem import Array, Horizon, PlanningProblem, SessionNee
 from twin_core.planning.planner import Planner
 
 _DONE_KWH: Final = 1e-6
-_COUNTED_ON: Final = 0.3
+_COUNTED_ON: Final = 0.15
 """An energy put off is lost if the car is gone: it is counted on until this part of its likes would have left."""
 
 _LIKELY: Final = 0.5
