@@ -20,7 +20,7 @@ _ENERGY_SPREAD: Final = 0.6
 _ANYBODY: Final = 1e-4
 """Weight of a past stay that is not alike at all, beside 1 for one that is the same: rather that than nobody."""
 
-COUNTED_ON: Final = 0.3
+COUNTED_ON: Final = 0.15
 """An energy put off is lost if the car is gone: a stay is counted on until this part of its likes would be over."""
 
 LIKELY: Final = 0.5

@@ -60,7 +60,7 @@ def test_expected_arrivals_come_after_those_who_are_here_and_only_from_earlier_d
 
 
 def test_announced_departures_are_told_with_what_is_likely_and_what_can_be_counted_on() -> None:
-    past = [a_day(stay("a", 96, 96 + 12 * hours, 12.0)) for hours in range(1, 11)] * 3
+    past = [a_day(Stay("a", 96, 96 + 12 * hours, 156, 12.0, 0)) for hours in range(1, 11)] * 3
     today = a_day(Stay("a", 96, 200, 156, 12.0, 0))
     problem = problem_at(today, Network(Wiring.ONE_CAP, 7.0), learned(past, announced=True), 120, [0], np.array([12.0]))
     need = problem.sessions[0]
@@ -74,7 +74,7 @@ def test_announced_departures_are_told_with_what_is_likely_and_what_can_be_count
 
 
 def test_what_is_told_of_a_stay_holds_nothing_of_when_it_truly_ends() -> None:
-    past = [a_day(stay("a", 96, 96 + 12 * hours, 12.0)) for hours in range(1, 11)] * 3
+    past = [a_day(Stay("a", 96, 96 + 12 * hours, 156, 12.0, 0)) for hours in range(1, 11)] * 3
     network, knows = Network(Wiring.ONE_CAP, 7.0), learned(past, announced=True)
     short, long = (a_day(Stay("a", 96, departure, 156, 12.0, 0)) for departure in (130, 280))
     told = [problem_at(day, network, knows, 120, [0], np.array([12.0])).sessions[0] for day in (short, long)]
