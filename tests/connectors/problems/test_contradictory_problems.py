@@ -262,12 +262,12 @@ def test_rounding_up_to_take_in_what_flows_back_never_overfills_a_vehicle() -> N
         {"id": "grid", "limit_kw": 0, "base_kw": [-25, -25, -25, -3]},
         {"id": "hall", "parent": "grid", "limit_kw": 0, "base_kw": [-25, -25, -25, 6]},
     ]
-    cars = [{"id": "a", "node": "hall", "energy_kwh": 90, "max_a": 16, "step_a": 1, "battery": GIVES}]
+    car = {"id": "a", "node": "hall", "energy_kwh": 90, "max_a": 16, "step_a": 1}
     store = {**STORE, "stored_kwh": 0, "discharge_max_kw": 0, "charge_max_kw": 0}
     found = best(
         "peak",
         nodes=nodes,
-        sessions=[{**cars[0], "battery": {**GIVES, "discharge_max_kw": 2}}],
+        sessions=[{**car, "battery": {**GIVES, "discharge_max_kw": 2}}],
         site_battery=store,
         offerable_steps=1,
     )
