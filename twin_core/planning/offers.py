@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twin_core.models.problem import Array, PlanningProblem
+from twin_core.models.problem import Array, PlanningProblem, VehicleBattery
 from twin_core.planning.allocation import highest_kw
 from twin_core.planning.ladder import Ladder, ladders
 
@@ -96,6 +96,7 @@ class _Desk:
         step_h = float(problem.horizon.hours[0])
         inside = problem.availability()
         left_kwh = np.array([max(0.0, s.energy_kwh) for s in problem.sessions], dtype=float)
+        room_kwh = np.array([_room_kwh(s.battery) for s in problem.sessions], dtype=float)
         max_kw = np.array([s.max_kw for s in problem.sessions], dtype=float)
         later_kwh = max_kw * (inside[:, 1:] @ problem.horizon.hours[1:])
         departure_h = np.array([s.departure_h for s in problem.sessions], dtype=float)
@@ -106,7 +107,7 @@ class _Desk:
             problem=problem,
             ladders=ladders,
             wanted_kw=wanted_kw,
-            highest_kw=np.maximum(np.minimum(highest_kw(problem), left_kwh / step_h), wanted_kw),
+            highest_kw=np.maximum(np.minimum(highest_kw(problem), np.minimum(left_kwh, room_kwh) / step_h), wanted_kw),
             power_kw=np.zeros(n_sessions),
             room=limit - battery_load * battery_kw - load @ back_kw,
             slack=ROUNDING * np.maximum(1.0, np.abs(np.where(np.isfinite(limit), limit, 1.0))),
@@ -193,6 +194,13 @@ class _Desk:
             if mean_kw > self.power_kw[row] and self._fits(row, mean_kw):
                 self._give(row, mean_kw)
                 return
+
+
+def _room_kwh(battery: VehicleBattery | None) -> float:
+    """What still fits into a vehicle that may give back, at the meter; infinite where its battery is not looked at."""
+    if battery is None or not battery.discharge_max_kw > 0:
+        return np.inf
+    return (battery.capacity_kwh - battery.stored_kwh) / battery.charge_efficiency
 
 
 def _rows(chosen: npt.NDArray[np.bool_]) -> list[int]:

@@ -255,3 +255,20 @@ def test_every_contradiction_the_schema_admits_has_a_plan_that_tells_all_it_brea
     given_kwh = charged_kwh(asked, plan.power_kw).sum(axis=1)
     for row, session in enumerate(asked.sessions):
         assert plan.unserved_kwh[row] == pytest.approx(max(0.0, session.energy_kwh - given_kwh[row]), abs=1e-6)
+
+
+def test_rounding_up_to_take_in_what_flows_back_never_overfills_a_vehicle() -> None:
+    nodes = [
+        {"id": "grid", "limit_kw": 0, "base_kw": [-25, -25, -25, -3]},
+        {"id": "hall", "parent": "grid", "limit_kw": 0, "base_kw": [-25, -25, -25, 6]},
+    ]
+    car = {"id": "a", "node": "hall", "energy_kwh": 90, "max_a": 16, "step_a": 1}
+    store = {**STORE, "stored_kwh": 0, "discharge_max_kw": 0, "charge_max_kw": 0}
+    found = best(
+        "peak",
+        nodes=nodes,
+        sessions=[{**car, "battery": {**GIVES, "discharge_max_kw": 2}}],
+        site_battery=store,
+        offerable_steps=1,
+    )
+    assert found.plan.power_kw.sum() * 0.95 <= 10 + 1e-6
