@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.soundness import require_sound
@@ -61,8 +60,17 @@ def bounds_of(problem: PlanningProblem) -> Bounds:
         wanted_kwh=_wanted_kwh(problem),
         load=load,
         # No limit is above what could be used at most, so that "no limit" is a number a solver can hold.
-        limit=np.minimum(limit, csr_matrix(load) @ upper_kw),
+        limit=np.minimum(limit, _most(load, upper_kw)),
     )
+
+
+def _most(load: Array, upper_kw: Array) -> Array:
+    """`load @ upper_kw`, row by row over those who load it: most limits are above a few sessions only."""
+    most = np.zeros((load.shape[0], upper_kw.shape[1]))
+    for row, own in enumerate(load):
+        members = np.flatnonzero(own)
+        most[row] = own[members] @ upper_kw[members]
+    return most
 
 
 def _wanted_kwh(problem: PlanningProblem) -> Array:
