@@ -120,11 +120,9 @@ class _Desk:
 
     def serve(self) -> None:
         """Hand out the whole step."""
-        kept_on = self._kept_on()
-        for row in kept_on:
+        for row in self._kept_on():
             self._fit(row, max(self.ladders[row].least_kw, self.wanted_kw[row]))
         floor_kw = np.array([self.ladders[row].on_three_phases(w) for row, w in enumerate(self.wanted_kw)])
-        floor_kw[kept_on] = 0.0
         use = self.load @ np.array([self.ladders[row].drawn_kw(kw) for row, kw in enumerate(floor_kw)])
         if (use <= self.room + 1e-7 * np.maximum(1.0, use)).all():
             taken = floor_kw > 0

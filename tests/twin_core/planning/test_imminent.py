@@ -210,3 +210,10 @@ def test_the_last_energy_may_have_any_power_and_no_energy_but_the_last() -> None
     assert violations(problem, np.array([[2.0, 0, 0, 0]])) == []
     (found,) = violations(problem, np.array([[1.5, 0.5, 0, 0]]))
     assert "1.5 kW cannot be offered" in found
+
+
+@pytest.mark.parametrize(("on_leaves_h", "charges"), [(3.1, "on"), (3.5, "other")])
+def test_a_session_that_is_on_gives_way_only_to_one_with_clearly_less_laxity(on_leaves_h: float, charges: str) -> None:
+    cars = [car("on", 8, 0.0, on_leaves_h, now_kw=4.14, **THREE), car("other", 8, 0.0, 3.0, **THREE)]
+    offered_kw = offers(soon(depot(cars, site_kw=5)), np.array([2.5, 2.5]))
+    assert [s.session_id for s, kw in zip(cars, offered_kw, strict=True) if kw > 0] == [charges]
