@@ -164,7 +164,8 @@ def _stay(
     if session.departure_is_firm:
         return _Stay(announced_h)
     departure, now = session.request.departure, snapshot.now.utc
-    wanted_kwh = session.energy_kwh + remaining_kwh(session, estimation)
+    asked_kwh = session.request.energy_kwh
+    wanted_kwh = estimation.assumed_energy_kwh if asked_kwh is None else asked_kwh
     left = foresight.time_left(session.started_at, now, wanted_kwh, departure)
     if left is None:
         return _Stay(announced_h)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -168,7 +167,6 @@ def _present(
     return _need(name, remaining_kwh, counted_h, waited_h=waited_h, idle_h=idle_h, likely_departure_h=likely_h)
 
 
-@lru_cache(maxsize=1024)
 def _outlook(forecast: StayForecast, stay: Stay) -> StayOutlook:
     """What the forecast says of a stay when it begins, from what is known then."""
     announced_h = (stay.announced - stay.arrival) * STEP_H if stay.claimed else np.inf

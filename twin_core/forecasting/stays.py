@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
+from twin_core.models.hours import HOURS_A_DAY
 from twin_core.models.problem import Array
 
 _ANNOUNCED_SPREAD: Final = 0.25
@@ -25,6 +27,9 @@ COUNTED_ON: Final = 0.15
 
 LIKELY: Final = 0.5
 """Part of its likes that are over when a stay is likely to be."""
+
+_REMEMBERED: Final = 4096
+"""Answers kept: more than a depot has sessions at a time."""
 
 _OVERDUE_H: Final = 0.25
 """Who has stayed longer than anybody before is taken to leave in a quarter of an hour, again and again."""
@@ -94,15 +99,20 @@ class StayForecast:
     Args:
         past: stays that are over.
         least: with fewer stays to go by than this, announcements stand.
+        most: of more stays than this, so many are taken, spread evenly over all.
     """
 
-    def __init__(self, past: Iterable[PastStay], *, least: int = 20) -> None:
+    def __init__(self, past: Iterable[PastStay], *, least: int = 20, most: int = 2000) -> None:
         known = [stay for stay in past if stay.announced_h > 0 and stay.stay_h > 0 and stay.energy_kwh > 0]
+        if len(known) > most:
+            known = [known[row] for row in np.linspace(0, len(known) - 1, most).astype(int)]
         self._announced_h = np.array([stay.announced_h for stay in known], dtype=float)
         self._arrival_h = np.array([stay.arrival_h for stay in known], dtype=float)
         self._energy_kwh = np.array([stay.energy_kwh for stay in known], dtype=float)
         self._stay_h = np.array([stay.stay_h for stay in known], dtype=float)
         self._least = least
+        # A session is asked about at every tick, and its answer stays what it was on arrival.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._outlook)
 
     def outlook(self, announced_h: float, arrival_h: float, energy_kwh: float) -> StayOutlook:
         """What may become of a stay.
@@ -112,9 +122,13 @@ class StayForecast:
             arrival_h: hours from midnight, local time.
             energy_kwh: wanted on arrival.
         """
+        return self._remembered(announced_h, arrival_h, energy_kwh)
+
+    def _outlook(self, announced_h: float, arrival_h: float, energy_kwh: float) -> StayOutlook:
         if self._stay_h.size < self._least:
             return StayOutlook(announced_h, np.empty(0), np.empty(0))
-        apart = ((self._arrival_h - arrival_h) / _ARRIVAL_SPREAD_H) ** 2
+        apart_h = np.abs(self._arrival_h - arrival_h) % HOURS_A_DAY
+        apart = (np.minimum(apart_h, HOURS_A_DAY - apart_h) / _ARRIVAL_SPREAD_H) ** 2
         apart += (np.log(self._energy_kwh / max(energy_kwh, 1e-3)) / _ENERGY_SPREAD) ** 2
         said = np.isfinite(self._announced_h) & np.isfinite(announced_h)
         announced_ratio = self._announced_h[said] / max(announced_h, 1e-3)

@@ -46,6 +46,19 @@ def test_who_has_outstayed_the_announcement_is_compared_with_others_who_had() ->
     assert left_h(stays, 5.0, announced_h=4.0, part=0.1) == pytest.approx(2.0)
 
 
+def test_half_an_hour_before_midnight_is_like_half_an_hour_after() -> None:
+    stays = [past(8.0, 6.0, arrival_h=0.5)] * 50 + [past(8.0, 2.0, arrival_h=20.0)] * 50
+    assert left_h(stays, arrival_h=23.5) == pytest.approx(6.0)
+
+
+def test_of_very_many_stays_old_and_new_ones_are_taken_alike() -> None:
+    stays = [past(8.0, 4.0)] * 5000 + [past(8.0, 6.0)] * 5000
+    outlook = StayForecast(stays, most=100).outlook(8.0, 9.0, 10.0)
+    assert outlook.stay_h.size <= 200
+    assert outlook.left_h(0.0, 0.45) == pytest.approx(4.0)
+    assert outlook.left_h(0.0, 0.55) == pytest.approx(6.0)
+
+
 def test_who_stays_longer_than_anybody_before_is_about_to_leave() -> None:
     assert left_h([past(4.0, 3.0)] * 50, 9.0) == pytest.approx(0.25)
 
