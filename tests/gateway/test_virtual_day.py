@@ -125,20 +125,27 @@ def test_the_same_seed_gives_the_same_trace_and_another_seed_another(tmp_path: P
     assert other.trace != first.trace
 
 
-@pytest.mark.parametrize("rule", ["increases do not wait", "feeders ignored"])
-def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it(
-    tmp_path: Path, rule: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Plans know no limits here: what they keep by themselves would hide what the envelope lets through.
-
-    They leave no reserve at the grid either, where a base load rises before it is measured, so that the grid may be
-    exceeded for seconds with a sound envelope too. A breach of the feeder, which has no base load, says more.
-    """
+@pytest.fixture
+def heedless_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans that know no limits: what they keep by themselves would hide what the envelope lets through."""
 
     def without_limits(*asked: Any) -> PlanningProblem:
         return replace(planning_problem(*asked), caps=())
 
     monkeypatch.setattr("twin_core.cycle.planning_problem", without_limits)
+
+
+@pytest.mark.usefixtures("heedless_plans")
+def test_the_envelope_alone_keeps_every_limit_of_plans_that_know_none(tmp_path: Path) -> None:
+    day = a_day(tmp_path, weather=STORM, minutes=90)
+    assert day.watch.violations == 0
+    # Somebody did want more than there is.
+    assert day.watch.min_margin_kw < 0.1
+
+
+@pytest.mark.usefixtures("heedless_plans")
+@pytest.mark.parametrize("rule", ["increases do not wait", "feeders ignored"])
+def test_with_one_rule_of_the_envelope_broken_the_oracle_sees_it(tmp_path: Path, rule: str) -> None:
     with MUTANTS[rule]():
         day = a_day(tmp_path, weather=STORM, minutes=90, stop_at_breach=True)
     assert day.watch.violations > 0

@@ -70,7 +70,8 @@ class Horizon:
 class Taper:
     """A battery that takes less and less near full (the constant-voltage part of CC-CV).
 
-    Once `flat_kwh` is in, the highest power falls in a straight line and is 0 when `full_kwh` is in.
+    Once `flat_kwh` is in, the highest power falls in a straight line and is 0 when `full_kwh` is in. A step's highest
+    power is that of its start, and nothing goes in beyond `full_kwh`.
 
     Attributes:
         flat_kwh: energy from now, at the meter, until the highest power begins to fall.

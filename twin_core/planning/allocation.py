@@ -98,7 +98,8 @@ def _ceiling_kw(session: SessionNeed, delivered_kwh: float, before_kw: float, st
     ceiling_kw = max(0.0, before_kw) + session.ramp_kw_per_h * step_h
     if session.taper is not None:
         part = (session.taper.full_kwh - delivered_kwh) / (session.taper.full_kwh - session.taper.flat_kwh)
-        ceiling_kw = min(ceiling_kw, session.max_kw * min(1.0, max(0.0, part)))
+        room_kw = max(0.0, session.taper.full_kwh - delivered_kwh) / step_h
+        ceiling_kw = min(ceiling_kw, session.max_kw * min(1.0, max(0.0, part)), room_kw)
     return ceiling_kw
 
 

@@ -84,6 +84,9 @@ def _of_sessions(problem: PlanningProblem, power_kw: Array, tolerance: float) ->
                 tolerance,
                 "kW, more than a battery this full can take",
             )
+            in_kwh = np.cumsum(counted_kwh[[row]], axis=1)
+            full_kwh = np.full(in_kwh.shape, session.taper.full_kwh)
+            yield _worst(names[row : row + 1], in_kwh, full_kwh, tolerance, "kWh by then, more than its battery holds")
         if problem.offerable_steps:
             yield _unofferable(problem, row, hours, power_kw[row], inside[row], tolerance)
 

@@ -110,8 +110,9 @@ def _upper_kw(problem: PlanningProblem, power_kw: Array) -> Array:
     for row, session in enumerate(sessions):
         if session.taper is not None:
             before_kwh = np.cumsum(power_kw[row] * hours) - power_kw[row] * hours
-            left = (session.taper.full_kwh - before_kwh) / (session.taper.full_kwh - session.taper.flat_kwh)
-            upper[row] = np.minimum(upper[row], session.max_kw * np.clip(left, 0.0, 1.0))
+            room_kwh = np.maximum(session.taper.full_kwh - before_kwh, 0.0)
+            part = np.minimum(room_kwh / (session.taper.full_kwh - session.taper.flat_kwh), 1.0)
+            upper[row] = np.minimum(upper[row], np.minimum(session.max_kw * part, room_kwh / hours))
         if np.isfinite(session.ramp_kw_per_h):
             before_kw = np.concatenate(([session.now_kw], power_kw[row, :-1]))
             upper[row] = np.minimum(upper[row], before_kw + session.ramp_kw_per_h * hours)

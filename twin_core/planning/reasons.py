@@ -11,6 +11,7 @@ import numpy.typing as npt
 from twin_core.models.plan import LimitReason, Plan, ReasonCode, Reasons, SessionReason
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
 from twin_core.planning.accounting import charged_kwh
+from twin_core.planning.assessment import reassessed
 from twin_core.planning.check import TOLERANCE
 from twin_core.planning.marginals import Marginals, Mask, marginals_of
 from twin_core.planning.solvers.solver import Duals
@@ -52,8 +53,13 @@ def explained(problem: PlanningProblem, plan: Plan) -> Plan:
     """The plan with its reasons: its own where it has any, else those that its powers show.
 
     A planner that asked for less than was wanted does not know who goes short of it: those are told from the powers.
+
+    Raises:
+        PlanningError: the plan has no reasons, and none can be found as it breaks a limit or is not made of numbers.
     """
     known = plan.reasons
+    if known is None:
+        plan = reassessed(problem, plan)
     if known is None or len(known.sessions) < len(problem.sessions):
         notes = () if known is None else known.notes
         return replace(plan, reasons=replace(explain(problem, plan), notes=notes))
@@ -211,8 +217,8 @@ def _takeable_kwh(problem: PlanningProblem) -> Array:
         for highest_kw, step_h in zip(upper_kw[row], hours, strict=True):
             if session.taper is not None:
                 width_kwh = session.taper.full_kwh - session.taper.flat_kwh
-                part = float(np.clip((session.taper.full_kwh - taken_kwh) / width_kwh, 0.0, 1.0))
-                highest_kw = min(highest_kw, session.max_kw * part)
+                room_kwh = max(0.0, session.taper.full_kwh - taken_kwh)
+                highest_kw = min(highest_kw, session.max_kw * min(1.0, room_kwh / width_kwh), room_kwh / step_h)
             before_kw = min(highest_kw, before_kw + session.ramp_kw_per_h * step_h)
             taken_kwh += before_kw * step_h
         most[row] = taken_kwh

@@ -168,7 +168,14 @@ def test_every_limit_behind_the_meter_is_named_where_it_breaks_and_not_before(
 
 
 def test_a_battery_near_full_takes_less_by_what_is_in_at_the_start_of_a_step() -> None:
-    problem = depot([car("a", 30, taper=Taper(4.0, 14.0))])
-    assert violations(problem, np.array([[9.0, 5.0, 0, 0]])) == []
-    (found,) = violations(problem, np.array([[9.0, 5.1, 0, 0]]))
-    assert "step 1: 5.1 against 5 (kW, more than a battery this full can take" in found
+    problem = depot([car("a", 30, taper=Taper(4.0, 24.0))])
+    assert violations(problem, np.array([[9.0, 7.5, 0, 0]])) == []
+    (found,) = violations(problem, np.array([[9.0, 7.6, 0, 0]]))
+    assert "step 1: 7.6 against 7.5 (kW, more than a battery this full can take" in found
+
+
+def test_nothing_goes_into_a_battery_beyond_full_however_long_the_step() -> None:
+    problem = depot([car("a", 30, taper=Taper(0.0, 9.0))])
+    assert violations(problem, np.array([[9.0, 0, 0, 0]])) == []
+    (found,) = violations(problem, np.array([[9.1, 0, 0, 0]]))
+    assert "9.1 against 9 (kWh by then, more than its battery holds" in found

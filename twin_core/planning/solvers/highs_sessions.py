@@ -105,8 +105,8 @@ def _path_limits(problem: PlanningProblem, wanted: Array) -> tuple[Array, Array]
             if stays.size:
                 most[row, stays[-1]] = min(most[row, stays[-1]], wanted[row])
         if session.taper is not None:
-            # Power in a step is limited by what is in at its start, so that only the last step may go beyond full.
-            most[row, :-1] = np.minimum(most[row, :-1], session.taper.full_kwh)
+            # Power in a step is limited by what is in at its start: a long step would fill it beyond full.
+            most[row] = np.minimum(most[row], session.taper.full_kwh)
     return least, most
 
 

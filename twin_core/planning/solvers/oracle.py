@@ -122,6 +122,7 @@ def _sessions(model: _Model) -> Any:
             before_kwh = cp.cumsum(counted_kwh[row]) - counted_kwh[row]
             width_kwh = session.taper.full_kwh - session.taper.flat_kwh
             model.keep(power_kw[row] <= session.max_kw * (session.taper.full_kwh - before_kwh) / width_kwh)
+            model.keep(before_kwh + counted_kwh[row] <= session.taper.full_kwh)
         if np.isfinite(session.ramp_kw_per_h):
             # Giving back may end at once: only charging has to rise slowly.
             now_kw = np.array([max(0.0, session.now_kw)])

@@ -129,6 +129,8 @@ class ChargingModel:
                 before_kwh = (earlier * self.cells.counted_h[all_mine]) @ self.flow_kw[all_mine]
                 slope = session.max_kw / (session.taper.full_kwh - session.taper.flat_kwh)
                 rows.append(self.flow_kw[mine] <= slope * (session.taper.full_kwh - before_kwh))
+                step_h = self.cells.counted_h[mine]
+                rows.append(cp.multiply(step_h, self.flow_kw[mine]) <= session.taper.full_kwh - before_kwh)
             if np.isfinite(session.ramp_kw_per_h) and mine.size:
                 previous = (step.reshape(-1, 1) - 1 == step).astype(float)
                 start_kw = np.where(step == 0, session.now_kw, 0.0)
