@@ -16,6 +16,7 @@ from twin_core.planning.assessment import assess
 from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
 from twin_core.planning.precedence import alike_caps, first_in_line_now, line
 from twin_core.planning.quick_charge import energy_only, sooner_first
+from twin_core.planning.reach import battery_room_kwh, stay_kwh
 from twin_core.planning.solvers.table import SolverBench
 
 _Mask = npt.NDArray[np.bool_]
@@ -162,8 +163,7 @@ def _delivered(problem: PlanningProblem, power_kw: Array) -> Array:
 
 def _alone(problem: PlanningProblem) -> Array:
     """Energy each could take were it alone, shape (n_sessions,)."""
-    max_kw = np.array([s.max_kw for s in problem.sessions])
-    reach_kwh: Array = max_kw * (problem.availability() @ problem.horizon.hours)
+    reach_kwh: Array = np.minimum(stay_kwh(problem), battery_room_kwh(problem))
     return reach_kwh
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh
-from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed, Taper, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import QuickCharge
@@ -67,6 +68,20 @@ def test_who_waited_through_earlier_days_is_served_before_one_who_wants_less() -
 def test_money_is_saved_where_that_costs_nobody_energy() -> None:
     problem = depot([car("only", 10)], 20, prices=(0.4, 0.1, 0.4, 0.4))
     assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 10, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "cannot",
+    [
+        {"battery": VehicleBattery(30.0, 25.0, 10.0, 5.0, charge_efficiency=1.0)},
+        {"taper": Taper(2.0, 5.0)},
+        {"ramp_kw_per_h": 0.5},
+    ],
+    ids=["full battery", "taper", "ramp"],
+)
+def test_a_car_that_can_take_no_more_even_alone_makes_nobody_pay_the_dear_hours(cannot: dict[str, Any]) -> None:
+    problem = depot([car("cannot", 30, **cannot), car("waits", 10)], 40, prices=(0.4, 0.1, 0.4, 0.4))
+    assert ServiceFirst().plan(problem).power_kw[1] == pytest.approx([0, 10, 0, 0], abs=1e-6)
 
 
 def test_nothing_is_put_off_into_an_hour_for_which_a_crowd_is_expected() -> None:
