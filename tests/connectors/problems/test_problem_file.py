@@ -121,6 +121,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown field": (written(prices=[1]), ("prices", "no such field")),
     "field missing": ({"horizon": {"start": "2026-11-20T18:00Z"}}, ("price_eur_per_kwh", "missing")),
     "no time zone": (written(horizon={"start": "2026-11-20T18:00"}), ("horizon.start", "time zone", "18:00")),
+    "no hours": (written(horizon={"start": "2026-11-20T18:00Z", "hours": 0}), ("horizon.hours: ", "given: 0")),
     "odd steps": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 7, "hours": 1}), ("horizon", "7 min")),
     "endless": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 0.001}), ("horizon", "10000")),
     "negative energy": (session(energy_kwh=-5), ("sessions.0.energy_kwh", "-5", "greater than or equal to 0")),
