@@ -80,7 +80,7 @@ def first_in_line_now(problem: PlanningProblem, power_kw: Array, key: Array) -> 
     as they are, and so does the cost. An exchange between steps of unequal length counts in energy.
 
     Args:
-        problem: without ramps, tapers, batteries in vehicles or whole-numbered setpoints; any other comes back as is.
+        problem: without ramps, tapers, batteries or whole-numbered setpoints; any other comes back as is.
         power_kw: shape (n_sessions, n_steps), keeps the problem's limits.
         key: shape (n_sessions,), rank in line, lowest first.
 
@@ -125,7 +125,9 @@ def _alike(bounds: Bounds) -> list[_Rows]:
 
 
 def _exchangeable(problem: PlanningProblem) -> bool:
-    return not problem.offerable_steps and all(
+    # What a battery of the site feeds in makes room that the bounds of a session do not know of.
+    stored = problem.site is not None and problem.site.battery is not None
+    return not (problem.offerable_steps or stored) and all(
         s.taper is None and s.battery is None and s.single_phase is None and not np.isfinite(s.ramp_kw_per_h)
         for s in problem.sessions
     )
