@@ -11,8 +11,9 @@ from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import charged_kwh
-from twin_core.planning.allocation import fill, in_order
+from twin_core.planning.allocation import fill, in_order, slowed
 from twin_core.planning.assessment import assess
+from twin_core.planning.bounds import bounds_of
 from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
 from twin_core.planning.precedence import alike_caps, first_in_line_now, line
 from twin_core.planning.quick_charge import energy_only, sooner_first
@@ -90,10 +91,11 @@ class ServiceFirst:
         if not problem.sessions or problem.horizon.n_steps == 0:
             return optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
         cheapest = optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
-        reachable = np.minimum(_wanted(problem), _alone(problem))
+        charging = charge_only(problem)
+        reachable = np.minimum(_wanted(charging), _alone(charging))
         if not _lacks(_delivered(problem, cheapest.power_kw), reachable).any():
             return cheapest
-        here = _without_expected(charge_only(problem))
+        here = _without_expected(charging)
         most = self._offer(here, sooner_first(energy_only(here)))
         if any(session.likely_departure_h is not None for session in here.sessions):
             return self._in_line(problem, here, most)
@@ -161,9 +163,16 @@ def _delivered(problem: PlanningProblem, power_kw: Array) -> Array:
 
 
 def _alone(problem: PlanningProblem) -> Array:
-    """Energy each could take were it alone, shape (n_sessions,)."""
-    max_kw = np.array([s.max_kw for s in problem.sessions])
-    reach_kwh: Array = max_kw * (problem.availability() @ problem.horizon.hours)
+    """Energy each could take were it alone below all limits, shape (n_sessions,).
+
+    Who wants more goes short whatever the others do: that says nothing about capacity.
+    """
+    bounds = bounds_of(problem)
+    own_kw = bounds.upper_kw
+    for load, limit in zip(bounds.load, bounds.limit, strict=True):
+        below = np.flatnonzero(load)
+        own_kw[below] = np.minimum(own_kw[below], limit / load[below, None])
+    reach_kwh: Array = slowed(problem, own_kw) @ problem.horizon.hours
     return reach_kwh
 
 

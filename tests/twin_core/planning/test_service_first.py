@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh
-from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed, Taper, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import QuickCharge
@@ -67,6 +67,24 @@ def test_who_waited_through_earlier_days_is_served_before_one_who_wants_less() -
 def test_money_is_saved_where_that_costs_nobody_energy() -> None:
     problem = depot([car("only", 10)], 20, prices=(0.4, 0.1, 0.4, 0.4))
     assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 10, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("awkward", "cap_kw"),
+    [
+        (car("awkward", 30), 3.0),
+        (car("awkward", 16, departure_h=2.0, taper=Taper(0.0, 16.5)), None),
+        (car("awkward", 15, departure_h=2.0, ramp_kw_per_h=3.0), None),
+        (car("awkward", 30, battery=VehicleBattery(20.0, 10.0, discharge_max_kw=5.0)), None),
+    ],
+    ids=["cable", "taper", "ramp", "room in a battery"],
+)
+def test_one_who_could_not_be_full_even_alone_makes_nobody_charge_in_a_dear_hour(
+    awkward: SessionNeed, cap_kw: float | None
+) -> None:
+    cable = [] if cap_kw is None else [Cap("cable", np.array([0.0, 1.0]), np.full(4, cap_kw))]
+    problem = depot([car("patient", 10), awkward], 40, prices=(0.4, 0.4, 0.4, 0.1), caps=cable)
+    assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 0, 0, 10], abs=1e-6)
 
 
 def test_nothing_is_put_off_into_an_hour_for_which_a_crowd_is_expected() -> None:
