@@ -39,6 +39,7 @@ _SESSION_FIELDS: tuple[tuple[str, Callable[[Array], _Mask], str], ...] = (
     ("priority", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
     ("step_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
     ("min_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("kw_per_a", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
     ("now_kw", np.isfinite, "finite"),
     ("run_h", lambda x: x >= 0, "not negative"),
     ("ramp_kw_per_h", lambda x: x > 0, "above 0, infinite where nothing limits it"),
