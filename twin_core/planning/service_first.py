@@ -77,7 +77,7 @@ class ServiceFirst:
     Choosing the largest set is as hard as packing; the rounds find a good one, and never a worse one than step 1 did.
     Where capacity is short and nobody knows for certain when cars leave (`SessionNeed.likely_departure_h`), choosing
     who is to be full by a plan loses more than it wins, as the chosen leave before they are full. Limits are used as
-    in step 1, and who is first in line is served, see `line`.
+    in step 1, who is first in line is served, see `line`, and nobody waits for cheap hours.
 
     A session expected but not here yet is put in with a priority of at most `EXPECTED_PRIORITY`: nothing is put off
     into an hour that will be crowded. Where capacity is short anyway, room kept for a guess is energy lost (more than
@@ -101,9 +101,8 @@ class ServiceFirst:
         here = _without_expected(charging)
         most = self._offer(here, sooner_first(energy_only(here)))
         if any(session.likely_departure_h is not None for session in here.sessions):
-            plan = self._in_line(problem, here, most)
-        else:
-            plan = self._soonest(problem, self._fewest_short(here, most))
+            return self._in_line(problem, here, most)
+        plan = self._soonest(problem, self._fewest_short(here, most))
         return self._cheapest_elsewhere(problem, plan, cheapest, reachable)
 
     def _cheapest_elsewhere(self, problem: PlanningProblem, plan: Plan, cheapest: Plan, reachable: Array) -> Plan:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from twin_core.models.problem import Array
-from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Flags, Indices, compiled
+from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Flags, Indices
+from twin_core.planning.solvers.machine_code import compiled
 
 
 class Shape(NamedTuple):

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from twin_core.models.problem import Array
-from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Indices, by_freedom, compiled
+from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Indices, by_freedom
+from twin_core.planning.solvers.machine_code import compiled
 from twin_core.planning.solvers.tree_flow import Flow
 
 _NONE = -1
