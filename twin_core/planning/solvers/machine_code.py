@@ -29,6 +29,11 @@ takes its own places, in which that can happen.
 """
 
 
+def is_compiled() -> bool:
+    """Whether anything of this state of the sources was compiled before, here; else first plans take half a minute."""
+    return _KEPT_IN.is_dir()
+
+
 def compiled(function: _Function) -> _Function:
     """Machine code from disk, if it is there; it runs without the interpreter's lock."""
     before = _numba.CACHE_DIR
