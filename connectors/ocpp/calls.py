@@ -85,22 +85,25 @@ class CallTable:
         self._silent = 0
         self._lost = False
 
-    async def call(self, action: str, payload: Payload) -> CallOutcome:
-        """Ask as soon as the line is free.
+    async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
+        """Ask as soon as the line is free; see `ask`.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
         async with self.line:
-            return await self.ask(action, payload)
+            return await self.ask(action, payload, timeout_s=timeout_s)
 
-    async def ask(self, action: str, payload: Payload, on_late: LateHandler | None = None) -> CallOutcome:
+    async def ask(
+        self, action: str, payload: Payload, on_late: LateHandler | None = None, *, timeout_s: float = 0.0
+    ) -> CallOutcome:
         """Ask now; the caller holds the line.
 
         Args:
             action: name of the CALL.
             payload: what it carries, by the official schema.
             on_late: told of an answer that comes after TimedOut was returned.
+            timeout_s: how long this answer may take, where that is longer than for any other.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
@@ -113,7 +116,7 @@ class CallTable:
         self._waiting[unique_id] = answer
         self._counters.calls += 1
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(max(self._timeout_s, timeout_s)):
                 await self._send(encode_call(unique_id, action, payload))
                 return await answer
         except TimeoutError:
