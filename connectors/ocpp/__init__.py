@@ -9,6 +9,7 @@ Which file for which task:
 - `routing`         every action of the standard: what answers it, or what asks it; `supported` makes the manual's table
 - `incoming`        what answers a charger's CALLs, one function a message
 - `requests`        what can be asked of a charger, one function a message
+- `operations`      what an operator can do with a charger, and what it said; `local_lists` and `reservations` beside it
 - `vendors`         who answers private messages (DataTransfer)
 - `upkeep`          local lists, reservations and certificate requests, where no store keeps them
 - `translate`       what a charger reports, as events in kW, kWh and A by grid phase

@@ -50,3 +50,4 @@ class ReservationState(StrEnum):
     REFUSED = "refused"
     CANCELLED = "cancelled"
     USED = "used"
+    EXPIRED = "expired"
