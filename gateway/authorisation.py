@@ -47,6 +47,6 @@ class CentralList:
                 return replace(known, status=TagStatus.EXPIRED)
         return known
 
-    def entries(self) -> tuple[ListedTag, ...]:
+    def entries(self, at: datetime) -> tuple[ListedTag, ...]:
         """Every listed tag, in order, as a charger may keep it for when it is offline."""
-        return tuple(ListedTag(tag, known) for tag, known in sorted(self._tags.items()))
+        return tuple(ListedTag(tag, self.standing(tag, at)) for tag in sorted(self._tags))

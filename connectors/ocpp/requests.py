@@ -16,11 +16,11 @@ from connectors.ocpp.frames import Payload
 from twin_core.models.authorisation import ListedTag, TagStanding
 from twin_core.models.ids import IdTag
 
-QUICK_S = 10.0
-"""For what a charger answers out of its head. One call is outstanding at a time, so setpoints wait as long as this."""
+QUICK_S = 0.0
+"""For what a charger answers out of its head: no longer than the central system waits for any answer."""
 
 SLOW_S = 30.0
-"""For what moves a lock, writes a list or checks a signature before it is answered."""
+"""For what moves a lock, writes a list or checks a signature before it is answered. Setpoints wait as long as this."""
 
 ChargePurpose = Literal["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"]
 CertificateUse = Literal["CentralSystemRootCertificate", "ManufacturerRootCertificate"]
@@ -48,7 +48,7 @@ class Request:
     """A CALL, ready to be sent.
 
     Attributes:
-        timeout_s: how long the charger may take; the central system's own patience counts where it is longer.
+        timeout_s: how long the charger may take, where that is longer than the central system waits for any answer.
     """
 
     action: str
