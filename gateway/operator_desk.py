@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, assert_never
 
+from connectors.ocpp import requests
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.local_lists import LocalLists
 from connectors.ocpp.operations import Answer, Operations
@@ -15,9 +16,11 @@ from connectors.ocpp.reservations import Reservations
 from gateway.charger_news import ChargerNews
 from panel.orders import (
     CancelOrder,
+    CertificateOrder,
     ChargerAnswer,
     ChargerCard,
     ChargerLine,
+    DeleteCertificateOrder,
     DiagnosticsOrder,
     FirmwareOrder,
     Order,
@@ -161,6 +164,13 @@ class Desk:
                 return await self.reservations.reserve(charger, order.connector, order.id_tag, until, order.group)
             case CancelOrder(number=number):
                 return await self.reservations.cancel(charger, number)
+            case CertificateOrder():
+                return await self._certify(charger, order)
+            case DeleteCertificateOrder():
+                named = requests.CertificateHash(
+                    order.algorithm, order.issuer_name_hash, order.issuer_key_hash, order.serial_number
+                )
+                return await self.operations.ask(charger, requests.delete_certificate(named))
             case _:
                 assert_never(order)
 
@@ -173,6 +183,17 @@ class Desk:
         return await self.operations.update_signed_firmware(
             charger, order.location, retrieve, certificate=order.certificate, signature=order.signature
         )
+
+    async def _certify(self, charger: ChargerId, order: CertificateOrder) -> Answer:
+        match order.what:
+            case "deliver":
+                return await self.operations.deliver_certificate(charger, order.pem)
+            case "install":
+                return await self.operations.ask(charger, requests.install_certificate(order.use, order.pem))
+            case "list":
+                return await self.operations.ask(charger, requests.get_installed_certificate_ids(order.use))
+            case _:
+                assert_never(order.what)
 
     async def _fetch(self, charger: ChargerId, order: DiagnosticsOrder) -> Answer:
         where, since, until = order.location, order.since, order.until

@@ -101,6 +101,25 @@ class CancelOrder(Shape):
     number: Annotated[int, Field(ge=1, lt=2**31)]
 
 
+class CertificateOrder(Shape):
+    """Hand over the certificate the charger asked for with its chain, install a root, or list the roots it holds."""
+
+    operation: Literal["certificate"] = "certificate"
+    what: Literal["deliver", "install", "list"]
+    use: Literal["CentralSystemRootCertificate", "ManufacturerRootCertificate"] = "CentralSystemRootCertificate"
+    pem: Annotated[str, Field(max_length=10_000)] = ""
+
+
+class DeleteCertificateOrder(Shape):
+    """Delete a certificate, named as the charger listed it."""
+
+    operation: Literal["delete_certificate"] = "delete_certificate"
+    algorithm: Literal["SHA256", "SHA384", "SHA512"]
+    issuer_name_hash: Annotated[str, Field(max_length=128)]
+    issuer_key_hash: Annotated[str, Field(max_length=128)]
+    serial_number: Annotated[str, Field(max_length=40)]
+
+
 Order = Annotated[
     ResetOrder
     | UnlockOrder
@@ -110,7 +129,9 @@ Order = Annotated[
     | FirmwareOrder
     | DiagnosticsOrder
     | ReserveOrder
-    | CancelOrder,
+    | CancelOrder
+    | CertificateOrder
+    | DeleteCertificateOrder,
     Field(discriminator="operation"),
 ]
 

@@ -128,6 +128,32 @@ def _reserve_order(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _certificate_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--deliver", type=Path, metavar="CHAIN.pem", help="the certificate it asked for, with its chain")
+    what.add_argument("--install", type=Path, metavar="ROOT.pem", help="a root certificate to trust")
+    what.add_argument("--list", action="store_true", help="the root certificates it holds")
+    what.add_argument(
+        "--delete", nargs=4, metavar=("ALGORITHM", "NAME", "KEY", "SERIAL"), help="one of them, as --list names it"
+    )
+    parser.add_argument(
+        "--of-manufacturer", action="store_true", help="roots for firmware, in place of those for the central system"
+    )
+
+
+def _certificate_order(options: argparse.Namespace) -> dict[str, Any]:
+    if options.delete is not None:
+        names = ("algorithm", "issuer_name_hash", "issuer_key_hash", "serial_number")
+        return {"operation": "delete_certificate", **dict(zip(names, options.delete, strict=True))}
+    file = options.deliver or options.install
+    return {
+        "operation": "certificate",
+        "what": "list" if options.list else "deliver" if options.deliver else "install",
+        "use": "ManufacturerRootCertificate" if options.of_manufacturer else "CentralSystemRootCertificate",
+        "pem": "" if file is None else _text_of(file),
+    }
+
+
 VERBS: dict[str, _Verb] = {
     "reset": _Verb("restart it", _reset_options, lambda o: {"operation": "reset", "hard": o.hard}),
     "unlock": _Verb(
@@ -150,6 +176,11 @@ VERBS: dict[str, _Verb] = {
             "since": o.since,
             "until": o.until,
         },
+    ),
+    "certificate": _Verb(
+        "hand over the certificate it asked for; install, list or delete roots",
+        _certificate_options,
+        _certificate_order,
     ),
     "reserve": _Verb("keep a connector free for a tag, or give it up", _reserve_options, _reserve_order),
 }

@@ -143,6 +143,27 @@ async def test_a_reservation_is_made_shown_and_given_up_and_outlives_the_gateway
         assert json.loads(capsys.readouterr().out.partition("\n")[2])["reservations"] == []
 
 
+async def test_a_certificate_is_delivered_installed_listed_and_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    path, one = str(tmp_path / "c.pem"), {"hashAlgorithm": "SHA256", "serialNumber": "0042"}
+    held = {"status": "Accepted", "certificateHashData": [{**one, "issuerNameHash": "aa", "issuerKeyHash": "bb"}]}
+    async with running(tmp_path, GetInstalledCertificateIds=held) as (_, cp):
+        assert await ask(tmp_path, "certificate", "--deliver", path) == 0
+        assert await ask(tmp_path, "certificate", "--install", path, "--of-manufacturer") == 0
+        assert await ask(tmp_path, "certificate", "--list") == 0
+        assert await ask(tmp_path, "certificate", "--delete", "SHA256", "aa", "bb", "0042") == 0
+        pem = "-----BEGIN CERTIFICATE-----\n"
+        assert cp.asked == [
+            ("CertificateSigned", {"certificateChain": pem}),
+            ("InstallCertificate", {"certificateType": "ManufacturerRootCertificate", "certificate": pem}),
+            ("GetInstalledCertificateIds", {"certificateType": "CentralSystemRootCertificate"}),
+            ("DeleteCertificate", {"certificateHashData": held["certificateHashData"][0]}),
+        ]
+    assert "0042" in capsys.readouterr().out
+
+
 async def test_the_key_is_for_its_owner_alone_and_goes_with_the_gateway(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,17 +180,16 @@ async def test_where_the_site_asks_for_it_chargers_get_the_list_of_tags(tmp_path
     tags = '[[tags]]\nid_tag = "EV-1"\n[authorisation]\nlocal_list = true\n'
     written: list[dict[str, Any]] = []
 
-    def write(payload: dict[str, Any]) -> dict[str, Any]:
+    def take(payload: dict[str, Any]) -> dict[str, Any]:
         written.append(payload)
         return {"status": "Accepted"}
 
-    answers = {"GetLocalListVersion": {"listVersion": 0}, "GetConfiguration": enabled, "ChangeConfiguration": write}
-    async with running(tmp_path, tables=tags, **answers) as (_, cp):
-        await until(lambda: "SendLocalList" in [action for action, _ in cp.asked], 10)
-        assert {"key": "LocalAuthListEnabled", "value": "true"} in written
-        sent = [payload for action, payload in cp.asked if action == "SendLocalList"]
-        entry = {"idTag": "EV-1", "idTagInfo": {"status": "Accepted"}}
-        assert sent == [{"listVersion": 1, "updateType": "Full", "localAuthorizationList": [entry]}]
+    answers = {"GetLocalListVersion": {"listVersion": 0}, "GetConfiguration": enabled}
+    async with running(tmp_path, tables=tags, ChangeConfiguration=take, SendLocalList=take, **answers):
+        await until(lambda: any("listVersion" in payload for payload in written), 10)
+    assert {"key": "LocalAuthListEnabled", "value": "true"} in written
+    entry = {"idTag": "EV-1", "idTagInfo": {"status": "Accepted"}}
+    assert written[-1] == {"listVersion": 1, "updateType": "Full", "localAuthorizationList": [entry]}
 
 
 async def test_where_the_site_does_not_ask_for_it_no_list_is_touched(tmp_path: Path) -> None:
