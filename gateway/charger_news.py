@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from twin_core.models.events import (
     ChargerCommissioned,
@@ -14,6 +15,8 @@ from twin_core.models.events import (
 )
 from twin_core.models.ids import ChargerId
 from twin_core.ports import EventSink
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,12 @@ class ChargerNews:
         """See `EventSink.put`."""
         match event:
             case FirmwareStatusReported():
-                self._news[event.charger_id] = replace(self.of(event.charger_id), firmware_update=event.status)
+                self._note(event.charger_id, replace(self.of(event.charger_id), firmware_update=event.status))
             case LogStatusReported():
-                self._news[event.charger_id] = replace(self.of(event.charger_id), upload=event.status)
+                self._note(event.charger_id, replace(self.of(event.charger_id), upload=event.status))
             case SecurityEventReported():
                 told = f"{event.what} {event.detail}".strip()
-                self._news[event.charger_id] = replace(self.of(event.charger_id), security_event=told)
+                self._note(event.charger_id, replace(self.of(event.charger_id), security_event=told))
             case ChargerCommissioned():
                 self.on_commissioned(event.charger_id)
             case _:
@@ -56,3 +59,13 @@ class ChargerNews:
     def of(self, charger: ChargerId) -> News:
         """The newest of one charger."""
         return self._news.get(charger, News())
+
+    def _note(self, charger: ChargerId, news: News) -> None:
+        """Keep what is new; what a charger only repeats is not logged again."""
+        if news == self._news.get(charger):
+            return
+        if news.security_event != self.of(charger).security_event:
+            logger.warning("security event", extra={"charger": charger, "what": news.security_event})
+        else:
+            logger.info("charger upkeep", extra={"charger": charger, **asdict(news)})
+        self._news[charger] = news

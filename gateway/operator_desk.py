@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, assert_never
@@ -40,6 +41,9 @@ from twin_core.runtime import Runtime
 from twin_core.state import ChargerState
 
 _SECRET_SETTING = re.compile(r"authorizationkey|password|secret", re.IGNORECASE)
+MAX_WAITING = 8
+"""Orders that may wait for one charger; it answers one at a time."""
+
 _UNSAID = ChargerIdentity()
 
 
@@ -70,6 +74,7 @@ class Desk:
         self._news = news
         self._upkeep = upkeep
         self._clock = clock
+        self._waiting: Counter[ChargerId] = Counter()
 
     def chargers(self) -> list[ChargerLine]:
         """See `OperatorDesk.chargers`."""
@@ -133,7 +138,13 @@ class Desk:
         charger = ChargerId(name)
         if charger not in self._runtime.twin.state.chargers:
             return None
-        answer = await self._ask(charger, order)
+        if self._waiting[charger] >= MAX_WAITING:
+            raise ProtocolError(f"{MAX_WAITING} orders wait for this charger already: let it answer first")
+        self._waiting[charger] += 1
+        try:
+            answer = await self._ask(charger, order)
+        finally:
+            self._waiting[charger] -= 1
         return ChargerAnswer(
             charger=name,
             action=answer.action,

@@ -55,7 +55,7 @@ class LocalLists:
             return found
         wanted = tuple(sorted({entry.id_tag: entry for entry in entries}.values(), key=lambda entry: entry.id_tag))
         known = await self._upkeep.local_list(charger)
-        same = known if known is not None and known.version == found.number > 0 else None
+        same = known if known is not None and known.version == found.number else None
         if same is not None and same.entries == wanted:
             return Answer("SendLocalList", Outcome.DONE, UP_TO_DATE, number=same.version)
         length = await self._max_length(charger)

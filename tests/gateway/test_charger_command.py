@@ -15,10 +15,13 @@ import pytest
 from gateway.cli import main
 from gateway.clock import WallClock
 from gateway.depot import Depot
+from gateway.operator_desk import MAX_WAITING
 from gateway.operator_key import KEY_FILE
 from gateway.site_file import parse_site
+from panel.orders import ResetOrder
 from tests.connectors.ocpp.peer import SILENT, Peer, peer, until
 from tests.gateway.site_texts import with_line
+from twin_core.errors import ProtocolError
 
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----"
 ORDERS = {
@@ -196,6 +199,19 @@ async def test_where_the_site_does_not_ask_for_it_no_list_is_touched(tmp_path: P
     async with running(tmp_path, tables='[[tags]]\nid_tag = "EV-1"\n') as (_, cp):
         await asyncio.sleep(0.5)
         assert {"SendLocalList", "GetLocalListVersion"}.isdisjoint(action for action, _ in cp.asked)
+
+
+async def test_orders_do_not_pile_up_before_a_charger_that_does_not_answer(tmp_path: Path) -> None:
+    async with running(tmp_path, Reset=SILENT) as (depot, cp):
+        waiting = [asyncio.create_task(depot.desk.carry_out("CP1", ResetOrder())) for _ in range(MAX_WAITING)]
+        await until(lambda: cp.asked, 5)
+        with pytest.raises(ProtocolError, match="let it answer first"):
+            await depot.desk.carry_out("CP1", ResetOrder())
+        cp.answers["Reset"] = {"status": "Accepted"}
+        await cp.raw([3, cp.unanswered[-1], {"status": "Accepted"}])
+        answers = await asyncio.gather(*waiting)
+        assert {answer.outcome for answer in answers if answer is not None} == {"done"}
+        assert await depot.desk.carry_out("CP1", ResetOrder()) is not None
 
 
 async def test_a_charger_that_stays_silent_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

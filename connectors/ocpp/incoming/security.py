@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from connectors.ocpp import translate
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
@@ -11,20 +9,17 @@ from connectors.ocpp.incoming.answering import Written
 from twin_core.models.events import CertificateRequested, SecurityEventReported
 from twin_core.models.quantities import Instant
 
-logger = logging.getLogger(__name__)
-
 MAX_CSR_LENGTH = 5500
 _CSR_BEGINS = ("-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN NEW CERTIFICATE REQUEST-----")
 
 
 def security_event(charger: Charger, payload: Payload, at: Instant) -> Payload:
-    """Something that bears on the charger's security: logged, and told to the twin."""
+    """Something that bears on the charger's security, told to the twin."""
     what = translate.text(payload.get("type"))
     if not what:
         charger.refuse("security-event-unreadable", ascii(payload.get("type"))[:60])
         return {}
     detail = translate.text(payload.get("techInfo"), 255)
-    logger.warning("security event", extra={"charger": charger.spec.id, "what": what, "detail": detail})
     charger.emit(
         SecurityEventReported(
             at=at,
