@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     DONE = "done"
     """The charger agreed."""
     REFUSED = "refused"
-    """The charger said no."""
+    """The charger said no, or that it knows of no such thing."""
     ERROR = "error"
     """The charger could not answer (CALLERROR), or answered nonsense: it may or may not have acted."""
     SILENT = "silent"
@@ -67,6 +67,9 @@ class Asks(Protocol):
 
 
 _AGREED = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked"})
+_UNABLE = frozenset({"NotImplemented", "NotSupported"})
+"""Errors that leave nothing open: the charger does not know what it was asked."""
+
 _NEEDS_NO_STATUS = frozenset({"GetConfiguration", "GetDiagnostics", "GetLocalListVersion", "UpdateFirmware"})
 
 
@@ -83,7 +86,7 @@ def answer_of(action: str, outcome: CallOutcome) -> Answer:
             return Answer(action, Outcome.DONE if none_there else Outcome.REFUSED, status, payload)
         case Errored(code, description):
             said = f"{translate.text(code)} {translate.text(description, 255)}".strip()
-            return Answer(action, Outcome.ERROR, said)
+            return Answer(action, Outcome.REFUSED if code in _UNABLE else Outcome.ERROR, said)
         case TimedOut():
             return Answer(action, Outcome.SILENT)
         case LinkLost():

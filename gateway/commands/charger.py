@@ -220,7 +220,7 @@ def run(options: argparse.Namespace) -> int:
     order = VERBS[options.verb].order(options)
     said = ask_gateway(key, "POST", ("api", "chargers", options.charger, "orders"), order)
     answer = ChargerAnswer.model_validate(said)
-    _print(options, said, lambda: console.print(answer_shown(answer)))
+    _print(options, said, lambda: console.print(answer_shown(answer), soft_wrap=True))
     return 0 if answer.outcome == "done" else 1
 
 

@@ -67,7 +67,8 @@ async def desk(upkeep: MemoryUpkeep | None = None, **answers: Any) -> AsyncItera
         ({"status": "UnlockFailed"}, Outcome.REFUSED, "UnlockFailed"),
         ({"status": "Ja wohl"}, Outcome.REFUSED, "Ja wohl"),
         ({}, Outcome.ERROR, "an answer without a status"),
-        ([4, "NotSupported", "no lock", {}], Outcome.ERROR, "NotSupported no lock"),
+        ([4, "NotSupported", "no lock", {}], Outcome.REFUSED, "NotSupported no lock"),
+        ([4, "InternalError", "oh", {}], Outcome.ERROR, "InternalError oh"),
         (SILENT, Outcome.SILENT, ""),
     ],
 )
@@ -279,6 +280,7 @@ async def test_a_reservation_is_written_down_before_it_is_asked_for() -> None:
     ("reply", "states", "is_open"),
     [
         ({"status": "Occupied"}, ["asked", "refused"], False),
+        ([4, "NotSupported", "", {}], ["asked", "refused"], False),
         (SILENT, ["asked"], True),
         ([4, "InternalError", "", {}], ["asked"], True),
     ],
