@@ -43,6 +43,7 @@ def card_shown(card: ChargerCard) -> RenderableType:
         "own list of tags": "" if card.list_version is None else f"version {card.list_version}",
         "links": " · ".join(f"{name} {count}" for name, count in card.counters.items()),
         "refused": " · ".join(f"{cause} {count}" for cause, count in sorted(card.refused.items())),
+        "against the schemas": " · ".join(f"{name} {count}" for name, count in sorted(card.flawed.items())),
     }
     for name, value in rows.items():
         if value:

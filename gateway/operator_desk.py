@@ -131,6 +131,7 @@ class Desk:
                 "connections": counters.connections,
             },
             refused=dict(counters.refused),
+            flawed=dict(counters.flawed),
         )
 
     async def carry_out(self, name: str, order: Order) -> ChargerAnswer | None:

@@ -186,7 +186,9 @@ class ChargerCard(ChargerLine):
         security_event: the newest it reported.
         list_version: of the list of tags it keeps itself; None where none was written.
         certificate_wanted: the certificate signing request it sent last, in PEM.
-        counters: what passed over its links, and what was refused by cause.
+        counters: what passed over its links.
+        refused: what was not believed, by cause.
+        flawed: messages that broke the official schemas and were read all the same.
     """
 
     serial: str
@@ -199,6 +201,7 @@ class ChargerCard(ChargerLine):
     reservations: tuple[ReservationLine, ...]
     counters: dict[str, int]
     refused: dict[str, int]
+    flawed: dict[str, int]
 
 
 class OperatorDesk(Protocol):

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from connectors.ocpp.frames import Payload, encode_call
 from connectors.ocpp.refusals import LinkCounters
-from connectors.ocpp.schemas import check_call
+from connectors.ocpp.schemas import check_call, note_flaws
 
 MAX_LATE = 32
 """Unanswered calls whose late answers are still known; older ones count as unsolicited."""
@@ -118,7 +118,7 @@ class CallTable:
         try:
             async with asyncio.timeout(max(self._timeout_s, timeout_s)):
                 await self._send(encode_call(unique_id, action, payload))
-                return await answer
+                outcome = await answer
         except TimeoutError:
             self._expect_late(unique_id, on_late)
             return TimedOut()
@@ -126,6 +126,9 @@ class CallTable:
             return LinkLost()
         finally:
             del self._waiting[unique_id]
+        if isinstance(outcome, Answered):
+            note_flaws(f"{action}Response", outcome.payload, self._counters.flawed)
+        return outcome
 
     def _expect_late(self, unique_id: str, on_late: LateHandler | None) -> None:
         self._counters.timeouts += 1

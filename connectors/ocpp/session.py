@@ -29,7 +29,7 @@ from connectors.ocpp.frames import (
 )
 from connectors.ocpp.incoming.answering import Durable, Inline
 from connectors.ocpp.routing import INCOMING, OUTGOING
-from connectors.ocpp.schemas import check_call, check_result, flaw_of_result
+from connectors.ocpp.schemas import check_call, check_result, note_flaws
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.events import ChargerConnected, ChargerDisconnected
 from twin_core.models.grant import Grant
@@ -92,10 +92,7 @@ class Session:
         """Ask the charger something, once it may be asked at all; see `CallTable.call`."""
         check_call(action, payload)
         await self._askable.wait()
-        outcome = await self._calls.call(action, payload, timeout_s)
-        if isinstance(outcome, Answered) and (flaw := flaw_of_result(action, outcome.payload)):
-            self.charger.refuse("answer-breaks-schema", flaw)
-        return outcome
+        return await self._calls.call(action, payload, timeout_s)
 
     async def alive(self, timeout_s: float) -> bool:
         """Whether the charger gives a sign of life, a pong or any frame, within `timeout_s`."""
@@ -192,6 +189,8 @@ class Session:
     async def _on_call(self, call: Call, at: Instant) -> None:
         row = INCOMING.get(call.action)
         route = None if row is None else row.by
+        if row is not None:
+            note_flaws(call.action, call.payload, self.charger.counters.flawed)
         match route:
             case Inline(handle):
                 await self._answer(call, handle(self.charger, call.payload, at))

@@ -189,3 +189,19 @@ async def test_private_messages_go_to_whoever_was_registered_for_the_vendor() ->
         assert (await cp.call("DataTransfer", {"vendorId": "other"}))[2] == {"status": "UnknownVendorId"}
         assert heard == [("CP1", "ping", "x")]
         assert d.refused("CP1", "unknown-vendor") == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"connectorId": 1, "errorCode": "NoError", "status": "Available", "mood": "fine"},
+        {"connectorId": "1", "errorCode": "NoError", "status": "Available"},
+        {"connectorId": 1, "errorCode": "Error", "status": "Available"},
+        {"connectorId": 1, "errorCode": "NoError", "status": "Available", "info": None},
+    ],
+)
+async def test_what_breaks_its_schema_and_can_be_read_is_used_and_counted(payload: dict[str, Any]) -> None:
+    async with depot() as d, peer(d.system.port) as cp:
+        assert (await cp.call("StatusNotification", payload))[2] == {}
+        assert [event.status for event in d.sink.of(e.ConnectorStatusReported)] == ["Available"]
+        assert d.system.counters["CP1"].flawed == {"StatusNotification": 1}
