@@ -130,6 +130,7 @@ def _reserve_order(options: argparse.Namespace) -> dict[str, Any]:
 
 def _certificate_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--request", action="store_true", help="print the signing request it sent last, in PEM")
     what.add_argument("--deliver", type=Path, metavar="CHAIN.pem", help="the certificate it asked for, with its chain")
     what.add_argument("--install", type=Path, metavar="ROOT.pem", help="a root certificate to trust")
     what.add_argument("--list", action="store_true", help="the root certificates it holds")
@@ -217,6 +218,10 @@ def run(options: argparse.Namespace) -> int:
         card = ask_gateway(key, "GET", ("api", "chargers", options.charger))
         _print(options, card, lambda: console.print(card_shown(ChargerCard.model_validate(card))))
         return 0
+    if options.verb == "certificate" and options.request:
+        wanted = ask_gateway(key, "GET", ("api", "chargers", options.charger))["certificate_wanted"]
+        sys.stdout.write("" if wanted is None else f"{wanted}\n")
+        return 1 if wanted is None else 0
     order = VERBS[options.verb].order(options)
     said = ask_gateway(key, "POST", ("api", "chargers", options.charger, "orders"), order)
     answer = ChargerAnswer.model_validate(said)

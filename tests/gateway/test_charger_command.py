@@ -167,6 +167,16 @@ async def test_a_certificate_is_delivered_installed_listed_and_deleted(
     assert "0042" in capsys.readouterr().out
 
 
+async def test_a_signing_request_is_printed_as_the_charger_sent_it_and_none_is_told_by_the_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as (_, cp):
+        assert await ask(tmp_path, "certificate", "--request") == 1
+        await cp.call("SignCertificate", {"csr": CSR})
+        assert await ask(tmp_path, "certificate", "--request") == 0
+    assert capsys.readouterr().out == f"{CSR}\n"
+
+
 async def test_the_key_is_for_its_owner_alone_and_goes_with_the_gateway(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
