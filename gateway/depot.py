@@ -23,10 +23,14 @@ from connectors.store.history import HistorySink
 from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
+from gateway.charger_news import ChargerNews
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
 from gateway.meters import meter_bindings
+from gateway.offline_lists import OfflineLists
+from gateway.operator_desk import Desk
+from gateway.operator_key import OperatorKey, new_key, published_key
 from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
@@ -132,7 +136,21 @@ class Depot:
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             await self._learn()
             await self._look_up_peak()
+            self.news = ChargerNews(self.runtime)
             self.central = await stack.enter_async_context(self._new_central_system())
+            self.desk = Desk(
+                self.runtime,
+                self.central,
+                self.news,
+                upkeep=self.store,
+                clock=self._clock,
+                draw=self.options.draw_transaction_id,
+            )
+            self.offline_lists = OfflineLists(
+                self.desk.operations, self.desk.lists, lambda: self.directory.listed_tags(self._clock.now().utc)
+            )
+            if self.site.authorisation.local_list:
+                self.news.on_commissioned = self.offline_lists.want
             self.mqtt = self._new_mqtt_link()
             self.panel = await self._open_panel(stack)
             self._stack = stack.pop_all()
@@ -146,6 +164,7 @@ class Depot:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
             tasks.create_task(self._keep_house(), name="housekeeping")
+            tasks.create_task(self.offline_lists.run(), name="offline lists")
             if self.site.tariff.demand_charge_eur_per_kw:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
@@ -211,7 +230,12 @@ class Depot:
             sample_interval_s=int(self.site.control.sample_interval_s),
         )
         return CentralSystem(
-            settings, clock=self._clock, sink=self.runtime, ledger=self.store, directory=self.directory
+            settings,
+            clock=self._clock,
+            sink=self.news,
+            ledger=self.store,
+            directory=self.directory,
+            upkeep=self.store,
         )
 
     def _new_mqtt_link(self) -> MqttLink | None:
@@ -238,14 +262,18 @@ class Depot:
         panel = self.site.panel
         if panel is None:
             return None
+        key = new_key()
         app = create_app(
             self.feed,
             self.history,
             hosts={*LOOPBACK_HOSTS, panel.host, *panel.hosts},
             history_tags={"site": self.site.name},
+            operator=(self.desk, key),
         )
         self._views.viewers += [self.feed.publish, self._remember]
-        return await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
+        server = await stack.enter_async_context(PanelServer(app, panel.host, panel.port))
+        stack.enter_context(published_key(self.site.data_dir, OperatorKey(server.url, key)))
+        return server
 
     def _remember(self, shown: PanelView) -> None:
         """Keep what the panel's chart shows, so that it is there after a restart."""

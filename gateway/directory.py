@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from pydantic import SecretStr
 
+from gateway.authorisation import CentralList
 from gateway.secret import secret
 from gateway.site_file import SiteFile
+from twin_core.models.authorisation import ListedTag, TagStanding
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag
 from twin_core.models.quantities import ALL_PHASES
@@ -33,7 +36,7 @@ class SiteDirectory:
         self._adopt_most = site.adopt_most
         self.adopted: Callable[[], Collection[ChargerId]] = tuple
         self._fallback_a = site.fallback_a
-        self._tags = None if site.ocpp.id_tags is None else frozenset(site.ocpp.id_tags)
+        self._tags = CentralList(site)
         self._adopt_password = secret(site.adopt_password_env, "password of adopted charge points")
         self._passwords: dict[ChargerId, SecretStr] = {}
         for charger in site.chargers:
@@ -66,9 +69,13 @@ class SiteDirectory:
         """Whether any charge point has to show one; then nobody is told which identities exist."""
         return bool(self._passwords) or self._adopt_password is not None
 
-    def authorise(self, id_tag: IdTag) -> bool:
-        """Whether a tag may charge: any tag, unless the site lists them."""
-        return self._tags is None or id_tag in self._tags
+    def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
+        """What is known of a tag: any may charge, unless the site lists them."""
+        return self._tags.standing(id_tag, at)
+
+    def listed_tags(self, at: datetime) -> tuple[ListedTag, ...]:
+        """Every tag the site lists, as chargers may keep them for when they are offline."""
+        return self._tags.entries(at)
 
 
 def _adopted(identity: ChargerId, fallback_a: float) -> ChargerSpec:

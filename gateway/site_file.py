@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
@@ -137,6 +137,23 @@ class OcppTable(Table):
     id_tags: tuple[str, ...] | None = None
 
 
+class TagTable(Table):
+    """`[[tags]]`: a tag that drivers show, or a group that tags belong to."""
+
+    id_tag: Annotated[str, Field(min_length=1, max_length=20)]
+    blocked: bool = False
+    expires: AwareDatetime | None = None
+    group: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+
+
+class AuthorisationTable(Table):
+    """`[authorisation]`: who may charge, and whether chargers keep a list of them for when they are offline."""
+
+    free_vend: bool = False
+    fleet: bool = True
+    local_list: bool = False
+
+
 class MqttTable(Table):
     """`[mqtt]`: the broker that meters and drivers' requests come over."""
 
@@ -189,6 +206,8 @@ class SiteFile(Table):
     control: ControlTable = ControlTable()
     foresight: ForesightTable = ForesightTable()
     ocpp: OcppTable = OcppTable()
+    authorisation: AuthorisationTable = AuthorisationTable()
+    tags: tuple[TagTable, ...] = ()
     mqtt: MqttTable | None = None
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()

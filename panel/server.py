@@ -22,6 +22,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from panel.feed import PanelFeed, Watcher
 from panel.guard import LOOPBACK_HOSTS, Guard
 from panel.history import SITE_FIELDS, History, HistoryPort, history_of
+from panel.operator_door import add_operator_door
+from panel.orders import OperatorDesk
 from twin_core.errors import ConfigurationError, StorageError
 
 logger = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ def create_app(
     *,
     hosts: Collection[str] = LOOPBACK_HOSTS,
     history_tags: Mapping[str, str] | None = None,
+    operator: tuple[OperatorDesk, str] | None = None,
 ) -> FastAPI:
     """The panel's web application.
 
@@ -83,6 +86,7 @@ def create_app(
         history: where charts get what was; None takes the last hours that the feed remembers.
         history_tags: tags that every series in that store carries, such as the site's name.
         hosts: names by which browsers may call the panel; "*" allows any, for use behind a trusted proxy only.
+        operator: who carries out orders to chargers, and the key that opens that door; None for no such door.
     """
     # The generated documentation pages fetch scripts from elsewhere: depots are offline, so there are none.
     app = FastAPI(title="depot panel", docs_url=None, redoc_url=None)
@@ -116,6 +120,8 @@ def create_app(
             return
         await _serve(feed, watcher, link)
 
+    if operator is not None:
+        add_operator_door(app, *operator)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="pages")
     app.add_middleware(Guard, hosts=hosts)
     return app

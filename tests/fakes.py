@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
+from twin_core.models.authorisation import TagStanding, TagStatus
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import Event
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
@@ -88,5 +89,5 @@ class ListedChargers:
     def password(self, charger: ChargerId) -> str | None:
         return self.passwords.get(charger)
 
-    def authorise(self, id_tag: IdTag) -> bool:
-        return True
+    def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
+        return TagStanding(TagStatus.ACCEPTED)

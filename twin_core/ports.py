@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from twin_core.models.authorisation import TagStanding
 from twin_core.models.charger import ChargerSpec
-from twin_core.models.events import Event
+from twin_core.models.events import CertificateRequested, Event, LocalListWritten, ReservationChanged
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.plan import Plan
@@ -93,8 +94,40 @@ class ChargerDirectory(Protocol):
     def password(self, charger: ChargerId) -> str | None:
         """The password it must show (OCPP security profile 1); None when none is asked for."""
 
-    def authorise(self, id_tag: IdTag) -> bool:
-        """Whether a tag may charge."""
+    def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
+        """What is known of a tag at a moment, and so whether it may charge."""
+
+
+class ChargerUpkeep(Protocol):
+    """What chargers were told or asked that outlives the gateway, durable."""
+
+    async def keep(self, fact: LocalListWritten | ReservationChanged | CertificateRequested) -> None:
+        """Write a fact; it takes the place of an older one of the same list, reservation or certificate.
+
+        Raises:
+            StorageError: it could not be made durable.
+        """
+
+    async def local_list(self, charger: ChargerId) -> LocalListWritten | None:
+        """The list the charger took last; None when none is known.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    async def reservations(self, charger: ChargerId) -> tuple[ReservationChanged, ...]:
+        """Reservations that were asked for or accepted and neither used nor cancelled, expired ones included.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
+    async def certificate_request(self, charger: ChargerId) -> CertificateRequested | None:
+        """The newest certificate signing request of the charger.
+
+        Raises:
+            StorageError: the disk refused.
+        """
 
 
 class Journal(Protocol):

@@ -6,7 +6,12 @@ Which file for which task:
 - `handshake`       which socket may become which charger's link
 - `session`         one charger's link, from its first frame to its last
 - `frames`, `calls`, `schemas`  the RPC layer: reading frames, our calls and their answers, the official schemas
-- `routing`         every action of the standard and what answers it
+- `routing`         every action of the standard: what answers it, or what asks it; `supported` makes the manual's table
+- `incoming`        what answers a charger's CALLs, one function a message
+- `requests`        what can be asked of a charger, one function a message
+- `operations`      what an operator can do with a charger, and what it said; `local_lists` and `reservations` beside it
+- `vendors`         who answers private messages (DataTransfer)
+- `upkeep`          local lists, reservations and certificate requests, where no store keeps them
 - `translate`       what a charger reports, as events in kW, kWh and A by grid phase
 - `profiles`        a grant or a fallback, as a SetChargingProfile payload
 - `commissioning`   the boot order: fallback, read back, abilities, configuration

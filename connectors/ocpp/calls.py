@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from connectors.ocpp.frames import Payload, encode_call
 from connectors.ocpp.refusals import LinkCounters
-from connectors.ocpp.schemas import check_call
+from connectors.ocpp.schemas import check_call, note_flaws
 
 MAX_LATE = 32
 """Unanswered calls whose late answers are still known; older ones count as unsolicited."""
@@ -85,22 +85,25 @@ class CallTable:
         self._silent = 0
         self._lost = False
 
-    async def call(self, action: str, payload: Payload) -> CallOutcome:
-        """Ask as soon as the line is free.
+    async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
+        """Ask as soon as the line is free; see `ask`.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
         async with self.line:
-            return await self.ask(action, payload)
+            return await self.ask(action, payload, timeout_s=timeout_s)
 
-    async def ask(self, action: str, payload: Payload, on_late: LateHandler | None = None) -> CallOutcome:
+    async def ask(
+        self, action: str, payload: Payload, on_late: LateHandler | None = None, *, timeout_s: float = 0.0
+    ) -> CallOutcome:
         """Ask now; the caller holds the line.
 
         Args:
             action: name of the CALL.
             payload: what it carries, by the official schema.
             on_late: told of an answer that comes after TimedOut was returned.
+            timeout_s: how long this answer may take, where that is longer than for any other.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
@@ -113,9 +116,9 @@ class CallTable:
         self._waiting[unique_id] = answer
         self._counters.calls += 1
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(max(self._timeout_s, timeout_s)):
                 await self._send(encode_call(unique_id, action, payload))
-                return await answer
+                outcome = await answer
         except TimeoutError:
             self._expect_late(unique_id, on_late)
             return TimedOut()
@@ -123,6 +126,9 @@ class CallTable:
             return LinkLost()
         finally:
             del self._waiting[unique_id]
+        if isinstance(outcome, Answered):
+            note_flaws(f"{action}Response", outcome.payload, self._counters.flawed)
+        return outcome
 
     def _expect_late(self, unique_id: str, on_late: LateHandler | None) -> None:
         self._counters.timeouts += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -24,12 +24,14 @@ from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.routing import OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.upkeep import MemoryUpkeep
+from connectors.ocpp.vendors import VendorHandler
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import ChargerAdopted, GrantAnswered
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId
-from twin_core.ports import ChargerDirectory, Clock, EventSink, TransactionLedger
+from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
 __all__ = ["CentralSystem", "CentralSystemSettings"]
 
@@ -54,11 +56,25 @@ class CentralSystem:
         sink: EventSink,
         ledger: TransactionLedger,
         directory: ChargerDirectory,
+        upkeep: ChargerUpkeep | None = None,
+        vendors: Mapping[str, VendorHandler] | None = None,
     ) -> None:
-        """Prepare; nothing listens yet."""
+        """Prepare; nothing listens yet.
+
+        Args:
+            settings: how to listen, wait and limit.
+            clock: time of everything told.
+            sink: where facts go.
+            ledger: makes transactions durable.
+            directory: who may connect and who may charge.
+            upkeep: keeps local lists, reservations and certificate requests; in memory only when left out.
+            vendors: who answers the private messages of which vendor.
+        """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
-        self._around = Surroundings(settings, clock, sink, ledger, directory, self._refusals)
+        self._around = Surroundings(
+            settings, clock, sink, ledger, directory, self._refusals, upkeep or MemoryUpkeep(), vendors or {}
+        )
         self._guard = LoginGuard(settings.login_backoff_s)
         self._sessions: dict[ChargerId, Session] = {}
         self._memories: dict[ChargerId, ChargerMemory] = {}
@@ -140,8 +156,8 @@ class CentralSystem:
             GrantAnswered(at=now, connector_id=grant.connector_id, seq=grant.seq, outcome=outcome, detail="no link")
         )
 
-    async def call(self, charger_id: ChargerId, action: str, payload: Payload) -> CallOutcome:
-        """Ask a charger something of Core, Smart Charging or Remote Trigger; waits for its line and its answer.
+    async def call(self, charger_id: ChargerId, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
+        """Ask a charger something; waits for its boot, its line and its answer.
 
         Giving up the wait does not take the question back.
 
@@ -153,7 +169,7 @@ class CentralSystem:
         session = self._sessions.get(charger_id)
         if session is None:
             return LinkLost()
-        operation = asyncio.create_task(session.call(action, payload), name=f"ocpp {charger_id} {action}")
+        operation = asyncio.create_task(session.call(action, payload, timeout_s), name=f"ocpp {charger_id} {action}")
         self._operations.add(operation)
         operation.add_done_callback(self._operations.discard)
         return await asyncio.shield(operation)

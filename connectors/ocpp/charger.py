@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.ocpp.profiles import ProfileStyle
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.vendors import VendorHandler
 from twin_core.models.charger import ChargerAbilities, ChargerSpec, ConnectorSpec, ProfilePurpose, RateUnit
 from twin_core.models.events import Event
 from twin_core.models.ids import ConnectorId, TransactionId
-from twin_core.ports import ChargerDirectory, Clock, EventSink, TransactionLedger
+from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
 STEPS_LOST_BEFORE_SKIP = 2
 """A set-up step during which the link broke this often in a row is left out for this charger from then on."""
@@ -84,6 +86,8 @@ class Surroundings:
     ledger: TransactionLedger
     directory: ChargerDirectory
     refusals: Refusals
+    upkeep: ChargerUpkeep
+    vendors: Mapping[str, VendorHandler]
 
 
 @dataclass(slots=True)

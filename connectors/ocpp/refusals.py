@@ -19,7 +19,12 @@ _REST = "(others)"
 
 @dataclass(slots=True)
 class LinkCounters:
-    """What passed over one charger's links since the gateway started."""
+    """What passed over one charger's links since the gateway started.
+
+    Attributes:
+        refused: what was not believed, by cause.
+        flawed: what broke the official schemas and was used as far as it could be read, by message.
+    """
 
     frames_in: int = 0
     frames_out: int = 0
@@ -29,6 +34,7 @@ class LinkCounters:
     unknown_answers: int = 0
     connections: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    flawed: Counter[str] = field(default_factory=Counter)
 
 
 class Refusals:

@@ -1,281 +1,101 @@
-"""Every action of OCPP 1.6 and the security extension, and what answers it.
+"""Every action of OCPP 1.6 and its security extension: what answers it, or what asks it.
 
-Handlers are lenient: what a charger says of itself, of its status, its meters and its transactions is always answered
-with a CALLRESULT, since chargers repeat an unanswered transaction message for ever and everything behind it waits.
+`docs/ocpp.md` shows this table; `python -m connectors.ocpp.supported docs/ocpp.md` writes it there.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 
-from connectors.ocpp import translate
-from connectors.ocpp.charger import Charger
-from connectors.ocpp.frames import Payload
-from twin_core.models.events import ChargerBooted, ConnectorMetered, TransactionStarted, TransactionStopped
-from twin_core.models.ids import IdTag, TransactionId
-from twin_core.models.quantities import Instant
-from twin_core.ports import TransactionStart, TransactionStop
+from connectors.ocpp import requests
+from connectors.ocpp.incoming import security, status, transactions, upkeep
+from connectors.ocpp.incoming.answering import Durable, Inline
+from connectors.ocpp.requests import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Inline:
-    """Answered at once, within the read loop."""
+class FeatureProfile(StrEnum):
+    """Parts of the standard, as a charger lists them in SupportedFeatureProfiles, and the extension."""
 
-    handle: Callable[[Charger, Payload, Instant], Payload]
+    CORE = "Core"
+    SMART_CHARGING = "Smart Charging"
+    REMOTE_TRIGGER = "Remote Trigger"
+    FIRMWARE = "Firmware Management"
+    LOCAL_LIST = "Local Auth List Management"
+    RESERVATION = "Reservation"
+    SECURITY = "Security extension"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The answer to a fact that is on disk.
-
-    Attributes:
-        then: what follows once the answer is on its way, or cannot be sent. A charger first learns the id of its
-            transaction; only then may a profile for that transaction follow.
-    """
-
-    answer: Payload
-    then: Callable[[], None] = lambda: None
+CORE = FeatureProfile.CORE
+SMART_CHARGING = FeatureProfile.SMART_CHARGING
+REMOTE_TRIGGER = FeatureProfile.REMOTE_TRIGGER
+FIRMWARE = FeatureProfile.FIRMWARE
+LOCAL_LIST = FeatureProfile.LOCAL_LIST
+RESERVATION = FeatureProfile.RESERVATION
+SECURITY = FeatureProfile.SECURITY
 
 
 @dataclass(frozen=True, slots=True)
-class Durable:
-    """Answered when the fact is on disk; beside the read loop, in the order of arrival."""
+class Answering:
+    """An action of chargers: which profile it belongs to and what answers it."""
 
-    handle: Callable[[Charger, Payload, Instant], Awaitable[Written]]
-
-
-def boot_notification(charger: Charger, payload: Payload, at: Instant) -> Payload:
-    """Accepted: whoever may not connect was refused at the handshake."""
-    charger.emit(ChargerBooted(at=at, charger_id=charger.spec.id, identity=translate.identity(payload)))
-    spread = zlib.crc32(charger.spec.id.encode()) % 201 / 1000 - 0.1
-    interval = max(1, round(charger.settings.heartbeat_s * (1 + spread)))
-    return {"status": "Accepted", "currentTime": utc_text(at), "interval": interval}
+    profile: FeatureProfile
+    by: Inline | Durable
 
 
-def heartbeat(_: Charger, __: Payload, at: Instant) -> Payload:
-    """The time; what the charger thinks of it is not asked."""
-    return {"currentTime": utc_text(at)}
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """An action asked of chargers: which profile it belongs to and what makes the request."""
+
+    profile: FeatureProfile
+    by: Callable[..., Request]
 
 
-def authorize(charger: Charger, payload: Payload, _: Instant) -> Payload:
-    """Whether the tag may charge."""
-    return {"idTagInfo": _tag_info(charger, translate.id_tag(payload.get("idTag")))}
-
-
-def status_notification(charger: Charger, payload: Payload, at: Instant) -> Payload:
-    """The status of a connector; that of connector 0 is the charge point's and overwrites nobody's."""
-    number = translate.integer(payload.get("connectorId"))
-    if number == 0:
-        return {}
-    connector = None if number is None else charger.connectors.get(number)
-    if connector is None:
-        charger.refuse("unknown-connector", f"StatusNotification for {payload.get('connectorId')!r}")
-        return {}
-    event = translate.status_event(payload, connector, at)
-    if event is None:
-        charger.refuse("unknown-status", f"{payload.get('status')!r}")
-    else:
-        charger.emit(event)
-    return {}
-
-
-def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
-    """Samples of a connector's meter; those of connector 0 are the charge point's main meter and not used."""
-    number = translate.integer(payload.get("connectorId"))
-    connector = None if number is None else charger.connectors.get(number)
-    if connector is None or number is None:
-        if number != 0:
-            charger.refuse("unknown-connector", f"MeterValues for {payload.get('connectorId')!r}")
-        return {}
-    running = charger.transactions.get(number)
-    claimed = translate.integer(payload.get("transactionId"))
-    if claimed is not None and claimed != running and claimed not in charger.stopped:
-        charger.refuse("foreign-transaction", f"MeterValues for transaction {claimed}")
-    events, causes = translate.meter_events(payload, connector, at, running if claimed == running else None)
-    for cause in causes:
-        charger.refuse(cause, f"connector {number}")
-    for event in events:
-        charger.emit(_completed(charger, number, event))
-    return {}
-
-
-def _completed(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
-    """The same reading with power from the register where the charger reports no other, and its phases noted."""
-    reading = event.reading
-    if reading.current_a is not None:
-        charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
-    if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
-        return event
-    before = charger.registers.get(number)
-    now = event.at.monotonic_s
-    charger.registers[number] = (reading.energy_kwh, now)
-    power = None if before is None else translate.power_from_energy(before[0], reading.energy_kwh, now - before[1])
-    return event if power is None else replace(event, reading=replace(reading, power_kw=power))
-
-
-async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
-    """A transaction begins; a repeated start is the same transaction.
-
-    Raises:
-        StorageError: it could not be made durable.
-    """
-    number = translate.integer(payload.get("connectorId"))
-    tag = translate.id_tag(payload.get("idTag"))
-    started_at = translate.timestamp(payload.get("timestamp"))
-    meter_kwh = translate.energy_kwh(payload.get("meterStart"))
-    if started_at is None or meter_kwh is None:
-        charger.refuse("start-unreadable", f"timestamp {payload.get('timestamp')!r}, meterStart")
-    if number is None or number < 1:
-        charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
-        return Written({"transactionId": 0, "idTagInfo": {"status": "Invalid"}})
-    start = TransactionStart(charger.connector_id(number), tag, meter_kwh or 0.0, started_at or at.utc)
-    transaction, new = await charger.around.ledger.start(start, at)
-    if number not in charger.connectors:
-        # It exists at the charger, so it has an id and its stop will be understood; but nobody may charge there.
-        charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
-        return Written({"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}})
-    answer = {"transactionId": int(transaction), "idTagInfo": _tag_info(charger, tag)}
-    if not new:
-        # A repetition over a new link, of a start whose answer was lost with the old one: it may still run.
-        running = await charger.around.ledger.open_transactions(charger.spec.id)
-        if running.get(start.connector_id) == transaction:
-            return Written(answer, lambda: charger.begin(number, transaction))
-        return Written(answer)
-    event = TransactionStarted(
-        at=at,
-        connector_id=start.connector_id,
-        transaction_id=transaction,
-        id_tag=tag,
-        meter_start_kwh=start.meter_start_kwh,
-        started_at=start.started_at,
-    )
-
-    def begin() -> None:
-        charger.begin(number, transaction)
-        charger.emit(event)
-
-    return Written(answer, begin)
-
-
-async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
-    """A transaction ends; one that is not this charger's is answered all the same and ends nobody's.
-
-    Raises:
-        StorageError: it could not be made durable.
-    """
-    tag = payload.get("idTag")
-    answer = {} if tag is None else {"idTagInfo": _tag_info(charger, translate.id_tag(tag))}
-    number = translate.integer(payload.get("transactionId"))
-    if number is None or number <= 0:
-        charger.refuse("foreign-transaction", f"StopTransaction of {payload.get('transactionId')!r}")
-        return Written(answer)
-    transaction = TransactionId(number)
-    stop = TransactionStop(
-        transaction_id=transaction,
-        charger=charger.spec.id,
-        meter_stop_kwh=translate.energy_kwh(payload.get("meterStop")),
-        stopped_at=translate.timestamp(payload.get("timestamp")) or at.utc,
-        reason=translate.text(payload.get("reason")) or "Local",
-    )
-    connector = await charger.around.ledger.stop(stop, at)
-    if connector is None:
-        if transaction not in charger.stopped:
-            charger.refuse("foreign-transaction", f"StopTransaction of {number}")
-        return Written(answer)
-    charger.end(connector.number, transaction)
-    charger.emit(
-        TransactionStopped(
-            at=at,
-            connector_id=connector,
-            transaction_id=transaction,
-            meter_stop_kwh=stop.meter_stop_kwh,
-            stopped_at=stop.stopped_at,
-            reason=stop.reason,
-        )
-    )
-    return Written(answer)
-
-
-def data_transfer(_: Charger, __: Payload, ___: Instant) -> Payload:
-    """No vendor's private messages are spoken here."""
-    return {"status": "UnknownVendorId"}
-
-
-def sign_certificate(_: Charger, __: Payload, ___: Instant) -> Payload:
-    """No certificates are signed here."""
-    return {"status": "Rejected"}
-
-
-def noted(_: Charger, __: Payload, ___: Instant) -> Payload:
-    """A notification whose answer is empty."""
-    return {}
-
-
-INCOMING: dict[str, Inline | Durable] = {
-    "Authorize": Inline(authorize),
-    "BootNotification": Inline(boot_notification),
-    "DataTransfer": Inline(data_transfer),
-    "DiagnosticsStatusNotification": Inline(noted),
-    "FirmwareStatusNotification": Inline(noted),
-    "Heartbeat": Inline(heartbeat),
-    "LogStatusNotification": Inline(noted),
-    "MeterValues": Inline(meter_values),
-    "SecurityEventNotification": Inline(noted),
-    "SignCertificate": Inline(sign_certificate),
-    "SignedFirmwareStatusNotification": Inline(noted),
-    "StartTransaction": Durable(start_transaction),
-    "StatusNotification": Inline(status_notification),
-    "StopTransaction": Durable(stop_transaction),
+INCOMING: dict[str, Answering] = {
+    "Authorize": Answering(CORE, Inline(transactions.authorize)),
+    "BootNotification": Answering(CORE, Inline(status.boot_notification)),
+    "DataTransfer": Answering(CORE, Inline(upkeep.data_transfer)),
+    "Heartbeat": Answering(CORE, Inline(status.heartbeat)),
+    "MeterValues": Answering(CORE, Inline(status.meter_values)),
+    "StartTransaction": Answering(CORE, Durable(transactions.start_transaction)),
+    "StatusNotification": Answering(CORE, Inline(status.status_notification)),
+    "StopTransaction": Answering(CORE, Durable(transactions.stop_transaction)),
+    "DiagnosticsStatusNotification": Answering(FIRMWARE, Inline(upkeep.diagnostics_status)),
+    "FirmwareStatusNotification": Answering(FIRMWARE, Inline(upkeep.firmware_status)),
+    "LogStatusNotification": Answering(SECURITY, Inline(upkeep.log_status)),
+    "SecurityEventNotification": Answering(SECURITY, Inline(security.security_event)),
+    "SignCertificate": Answering(SECURITY, Durable(security.sign_certificate)),
+    "SignedFirmwareStatusNotification": Answering(SECURITY, Inline(upkeep.signed_firmware_status)),
 }
+"""What chargers ask of this central system; anything else gets NotSupported or NotImplemented."""
 
-OUTGOING: frozenset[str] = frozenset(
-    {
-        # Core
-        "ChangeAvailability",
-        "ChangeConfiguration",
-        "ClearCache",
-        "DataTransfer",
-        "GetConfiguration",
-        "RemoteStartTransaction",
-        "RemoteStopTransaction",
-        "Reset",
-        "UnlockConnector",
-        # Smart Charging
-        "ClearChargingProfile",
-        "GetCompositeSchedule",
-        "SetChargingProfile",
-        # Remote Trigger
-        "TriggerMessage",
-    }
-)
+OUTGOING: dict[str, Asking] = {
+    "ChangeAvailability": Asking(CORE, requests.change_availability),
+    "ChangeConfiguration": Asking(CORE, requests.change_configuration),
+    "ClearCache": Asking(CORE, requests.clear_cache),
+    "DataTransfer": Asking(CORE, requests.data_transfer),
+    "GetConfiguration": Asking(CORE, requests.get_configuration),
+    "RemoteStartTransaction": Asking(CORE, requests.remote_start),
+    "RemoteStopTransaction": Asking(CORE, requests.remote_stop),
+    "Reset": Asking(CORE, requests.reset),
+    "UnlockConnector": Asking(CORE, requests.unlock_connector),
+    "ClearChargingProfile": Asking(SMART_CHARGING, requests.clear_charging_profile),
+    "GetCompositeSchedule": Asking(SMART_CHARGING, requests.get_composite_schedule),
+    "SetChargingProfile": Asking(SMART_CHARGING, requests.set_charging_profile),
+    "TriggerMessage": Asking(REMOTE_TRIGGER, requests.trigger_message),
+    "GetDiagnostics": Asking(FIRMWARE, requests.get_diagnostics),
+    "UpdateFirmware": Asking(FIRMWARE, requests.update_firmware),
+    "GetLocalListVersion": Asking(LOCAL_LIST, requests.get_local_list_version),
+    "SendLocalList": Asking(LOCAL_LIST, requests.send_local_list),
+    "CancelReservation": Asking(RESERVATION, requests.cancel_reservation),
+    "ReserveNow": Asking(RESERVATION, requests.reserve_now),
+    "CertificateSigned": Asking(SECURITY, requests.certificate_signed),
+    "DeleteCertificate": Asking(SECURITY, requests.delete_certificate),
+    "ExtendedTriggerMessage": Asking(SECURITY, requests.extended_trigger_message),
+    "GetInstalledCertificateIds": Asking(SECURITY, requests.get_installed_certificate_ids),
+    "GetLog": Asking(SECURITY, requests.get_log),
+    "InstallCertificate": Asking(SECURITY, requests.install_certificate),
+    "SignedUpdateFirmware": Asking(SECURITY, requests.signed_update_firmware),
+}
 """What this central system asks of chargers. A charger that asks it of us gets NotSupported."""
-
-OTHER_PROFILES: frozenset[str] = frozenset(
-    {
-        "CancelReservation",
-        "CertificateSigned",
-        "DeleteCertificate",
-        "ExtendedTriggerMessage",
-        "GetDiagnostics",
-        "GetInstalledCertificateIds",
-        "GetLocalListVersion",
-        "GetLog",
-        "InstallCertificate",
-        "ReserveNow",
-        "SendLocalList",
-        "SignedUpdateFirmware",
-        "UpdateFirmware",
-    }
-)
-"""Actions of profiles that are not spoken yet: known, so NotSupported and not NotImplemented."""
-
-
-def utc_text(at: Instant) -> str:
-    """A moment as OCPP writes it."""
-    return at.utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _tag_info(charger: Charger, tag: IdTag) -> Payload:
-    return {"status": "Accepted" if tag and charger.around.directory.authorise(tag) else "Invalid"}

@@ -27,8 +27,9 @@ from connectors.ocpp.frames import (
     encode_error,
     encode_result,
 )
-from connectors.ocpp.routing import INCOMING, OTHER_PROFILES, OUTGOING, Durable, Inline
-from connectors.ocpp.schemas import check_result
+from connectors.ocpp.incoming.answering import Durable, Inline
+from connectors.ocpp.routing import INCOMING, OUTGOING
+from connectors.ocpp.schemas import check_call, check_result, note_flaws
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.events import ChargerConnected, ChargerDisconnected
 from twin_core.models.grant import Grant
@@ -77,6 +78,7 @@ class Session:
         self._cut = asyncio.Event()
         self._cut_as = (CLOSE_SILENT, "")
         self._finished = False
+        self._askable = asyncio.Event()
         self._calls = CallTable(
             self._send, charger.counters, timeout_s=settings.call_timeout_s, on_silence=self._on_silence
         )
@@ -86,9 +88,11 @@ class Session:
         """Send a grant as soon as the charger's line is free."""
         self._actuation.offer(grant)
 
-    async def call(self, action: str, payload: Payload) -> CallOutcome:
-        """Ask the charger something; see `CallTable.call`."""
-        return await self._calls.call(action, payload)
+    async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
+        """Ask the charger something, once it may be asked at all; see `CallTable.call`."""
+        check_call(action, payload)
+        await self._askable.wait()
+        return await self._calls.call(action, payload, timeout_s)
 
     async def alive(self, timeout_s: float) -> bool:
         """Whether the charger gives a sign of life, a pong or any frame, within `timeout_s`."""
@@ -113,6 +117,7 @@ class Session:
             return
         self._finished = True
         self._calls.lose()
+        self._askable.set()
         self._actuation.end()
         now = self.charger.around.clock.now()
         self.charger.emit(ChargerDisconnected(at=now, charger_id=self.charger.spec.id, reason=reason))
@@ -182,7 +187,10 @@ class Session:
             self.charger.refuse("unsolicited-answer", f"unique id {unique_id[:40]}")
 
     async def _on_call(self, call: Call, at: Instant) -> None:
-        route = INCOMING.get(call.action)
+        row = INCOMING.get(call.action)
+        route = None if row is None else row.by
+        if row is not None:
+            note_flaws(call.action, call.payload, self.charger.counters.flawed)
         match route:
             case Inline(handle):
                 await self._answer(call, handle(self.charger, call.payload, at))
@@ -193,7 +201,7 @@ class Session:
                     self.charger.refuse("too-many-transactions", call.action)
                     await self._error(call, "InternalError", "too many transaction messages wait for an answer")
             case None:
-                known = call.action in OUTGOING or call.action in OTHER_PROFILES
+                known = call.action in OUTGOING
                 self.charger.refuse("unsupported-action" if known else "unknown-action", call.action)
                 code = "NotSupported" if known else "NotImplemented"
                 await self._error(call, code, "this central system does not answer that action")
@@ -250,6 +258,7 @@ class Session:
     async def _commission(self) -> None:
         """Run the boot order after each BootNotification, and again after a while where it was left unclear."""
         await await_boot(self.charger, self._calls)
+        self._askable.set()
         while True:
             self.charger.boot_answered.clear()
             self.charger.commissioned.clear()

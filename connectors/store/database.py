@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from connectors.store import ledger
+from connectors.store import ledger, upkeep
 from connectors.store.commit import Work, WriterCounters
 from connectors.store.lock import GatewayLock
 from connectors.store.projections import is_vital, write_events
@@ -17,7 +17,7 @@ from connectors.store.retention import Removed, RetentionPolicy, remove_old
 from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, connect, microseconds
 from connectors.store.writer import DirectWriter, ThreadedWriter, Writer
 from twin_core.errors import StorageError
-from twin_core.models.events import Event
+from twin_core.models.events import CertificateRequested, Event, LocalListWritten, ReservationChanged
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
 from twin_core.models.quantities import Instant
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """Transaction ledger and journal (see `twin_core.ports`) in one file; open it with `async with`.
+    """Transaction ledger, charger upkeep and journal (see `twin_core.ports`) in one file; open it with `async with`.
 
     What is awaited is on the disk when it returns (WAL, synchronous=FULL); whoever waits at the same time shares one
     fsync. Events are queued and written with the next group. Each opening of the file is a *run* with its own clock.
@@ -103,6 +103,22 @@ class Store:
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         """The newest open transaction of each connector; see `TransactionLedger.open_transactions`."""
         return await self.transact(partial(ledger.open_transactions, charger=charger))
+
+    async def keep(self, fact: LocalListWritten | ReservationChanged | CertificateRequested) -> None:
+        """Write what a charger was told or asked; see `ChargerUpkeep.keep`."""
+        await self.transact(partial(upkeep.keep, fact=fact))
+
+    async def local_list(self, charger: ChargerId) -> LocalListWritten | None:
+        """The list a charger took last; see `ChargerUpkeep.local_list`."""
+        return await self.transact(partial(upkeep.local_list, charger=charger))
+
+    async def reservations(self, charger: ChargerId) -> tuple[ReservationChanged, ...]:
+        """Reservations that are not over; see `ChargerUpkeep.reservations`."""
+        return await self.transact(partial(upkeep.reservations, charger=charger))
+
+    async def certificate_request(self, charger: ChargerId) -> CertificateRequested | None:
+        """The newest signing request; see `ChargerUpkeep.certificate_request`."""
+        return await self.transact(partial(upkeep.certificate_request, charger=charger))
 
     def record(self, event: Event) -> None:
         """Queue an event; see `Journal.record`. Meter readings, refusals and plans are the first to be dropped."""

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.commands import chargers, check, data, demo, grafana, plan, replay, run, study
+from gateway.commands import charger, chargers, check, data, demo, grafana, plan, replay, run, study
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command(demo.SUMMARY, demo.DESCRIPTION, demo.options, demo.run),
     "run": Command(run.SUMMARY, run.DESCRIPTION, run.options, run.run),
     "check": Command(check.SUMMARY, check.DESCRIPTION, check.options, check.run),
+    "charger": Command(charger.SUMMARY, charger.DESCRIPTION, charger.options, charger.run),
     "chargers": Command(chargers.SUMMARY, chargers.DESCRIPTION, chargers.options, chargers.run),
     "plan": Command(plan.SUMMARY, plan.DESCRIPTION, plan.options, plan.run),
     "replay": Command(replay.SUMMARY, replay.DESCRIPTION, replay.options, replay.run),

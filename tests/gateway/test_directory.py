@@ -6,14 +6,20 @@ import pytest
 
 from gateway.directory import SiteDirectory
 from gateway.site_file import parse_site, site_tree
+from tests.fakes import EPOCH
 from tests.gateway.site_texts import GOOD, with_line
 from twin_core.errors import ConfigurationError
+from twin_core.models.authorisation import TagStatus
 from twin_core.models.ids import ChargerId, IdTag
 
 
 def directory(text: str) -> SiteDirectory:
     site, _ = parse_site(text, "x.toml")
     return SiteDirectory(site, site_tree(site))
+
+
+def may_charge(found: SiteDirectory, tag: str) -> bool:
+    return found.authorise(IdTag(tag), EPOCH).status is TagStatus.ACCEPTED
 
 
 def test_an_unknown_charge_point_is_refused_unless_the_site_adopts() -> None:
@@ -60,8 +66,8 @@ def test_a_password_that_is_not_set_is_an_error_and_not_an_open_door(
 
 
 def test_every_tag_may_charge_unless_the_site_lists_them() -> None:
-    assert directory(GOOD).authorise(IdTag("ANYBODY"))
+    assert may_charge(directory(GOOD), "ANYBODY")
     listed = directory(with_line("[ocpp]", 'id_tags = ["EV-1"]'))
-    assert listed.authorise(IdTag("EV-1"))
-    assert not listed.authorise(IdTag("EV-2"))
-    assert not directory(with_line("[ocpp]", "id_tags = []")).authorise(IdTag("EV-1"))
+    assert may_charge(listed, "EV-1")
+    assert not may_charge(listed, "EV-2")
+    assert not may_charge(directory(with_line("[ocpp]", "id_tags = []")), "EV-1")

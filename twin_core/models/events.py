@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from twin_core.models.authorisation import ListedTag, ReservationState
 from twin_core.models.charger import ChargerAbilities, ChargerIdentity, ChargerSpec, ConnectorReading, ConnectorStatus
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, TransactionId
@@ -221,6 +222,79 @@ class PlanAdopted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareStatusReported:
+    """How far a firmware update came, as the charger says it.
+
+    Attributes:
+        status: the charger's own word, such as Downloading or Installed.
+        request_id: number of the request it belongs to, where the charger names one.
+        signed: it belongs to a signed update.
+    """
+
+    at: Instant
+    charger_id: ChargerId
+    status: str
+    request_id: int | None = None
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStatusReported:
+    """How far an upload of diagnostics or of a log came, as the charger says it."""
+
+    at: Instant
+    charger_id: ChargerId
+    status: str
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEventReported:
+    """SecurityEventNotification: something happened at the charger that bears on its security."""
+
+    at: Instant
+    charger_id: ChargerId
+    what: str
+    detail: str = ""
+    reported_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequested:
+    """SignCertificate, already durable: the charger wants a certificate for the key it made.
+
+    Attributes:
+        csr: the request in PEM; signed by whoever the operator trusts, never here.
+    """
+
+    at: Instant
+    charger_id: ChargerId
+    csr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalListWritten:
+    """A charger took a new version of the list it keeps itself; the whole of it, also where only changes were sent."""
+
+    at: Instant
+    charger_id: ChargerId
+    version: int
+    entries: tuple[ListedTag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationChanged:
+    """A connector is kept free for somebody until `expires`, or no more; connector 0 is any of the charger's."""
+
+    at: Instant
+    connector_id: ConnectorId
+    reservation_id: int
+    id_tag: IdTag
+    expires: datetime
+    state: ReservationState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputRefused:
     """Something from outside was not believed; counted by source and cause, and one log line."""
 
@@ -271,6 +345,12 @@ Event = (
     | GrantSent
     | GrantAnswered
     | PlanAdopted
+    | FirmwareStatusReported
+    | LogStatusReported
+    | SecurityEventReported
+    | CertificateRequested
+    | LocalListWritten
+    | ReservationChanged
     | InputRefused
     | GatewayRestarted
     | Ticked

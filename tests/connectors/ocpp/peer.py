@@ -57,6 +57,8 @@ async def depot(
     ledger: Any = None,
     passwords: dict[str, str] | None = None,
     clock: LoopClock | None = None,
+    upkeep: Any = None,
+    vendors: Any = None,
     **changes: Any,
 ) -> AsyncIterator[Depot]:
     sink, ledger = EventList(), ledger or MemoryLedger()
@@ -64,7 +66,13 @@ async def depot(
     directory = ListedChargers(chargers, {ChargerId(k): v for k, v in (passwords or {}).items()})
     settings = replace(settings, **changes)
     async with CentralSystem(
-        settings, clock=clock or LoopClock(), sink=sink, ledger=ledger, directory=directory
+        settings,
+        clock=clock or LoopClock(),
+        sink=sink,
+        ledger=ledger,
+        directory=directory,
+        upkeep=upkeep,
+        vendors=vendors,
     ) as system:
         yield Depot(system, sink, ledger, directory)
 

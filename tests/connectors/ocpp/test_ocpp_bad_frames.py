@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
+from connectors.ocpp.incoming.answering import Inline
 from connectors.ocpp.refusals import Refusals
-from connectors.ocpp.routing import INCOMING, Inline
+from connectors.ocpp.routing import INCOMING
 from connectors.ocpp.schemas import check_result
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.upkeep import MemoryUpkeep
 from tests.connectors.ocpp.peer import charger_spec, depot, peer, until
 from tests.connectors.ocpp.test_ocpp_frames import JSON
 from tests.fakes import EventList, ListedChargers, LoopClock, MemoryLedger, instant
@@ -139,7 +141,14 @@ def served(connectors: int = 2) -> tuple[Charger, EventList]:
     refusals = Refusals(clock, sink, 60.0)
     spec = charger_spec("CP1", connectors)
     around = Surroundings(
-        CentralSystemSettings(), clock, sink, MemoryLedger(), ListedChargers({spec.id: spec}), refusals
+        CentralSystemSettings(),
+        clock,
+        sink,
+        MemoryLedger(),
+        ListedChargers({spec.id: spec}),
+        refusals,
+        MemoryUpkeep(),
+        {},
     )
     return Charger(spec, around, ChargerMemory()), sink
 
@@ -149,6 +158,7 @@ FIELDS = st.sampled_from(
         *("connectorId", "status", "errorCode", "timestamp", "idTag"),
         *("meterStart", "meterStop", "transactionId", "reason", "meterValue"),
         *("sampledValue", "value", "chargePointVendor", "chargePointModel", "vendorId"),
+        *("csr", "type", "messageId", "data", "requestId", "reservationId"),
     ]
 )
 
@@ -157,7 +167,7 @@ FIELDS = st.sampled_from(
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_no_payload_makes_a_handler_raise_or_answer_outside_its_schema(action: str, payload: dict[str, Any]) -> None:
     charger, sink = served()
-    route = INCOMING[action]
+    route = INCOMING[action].by
     if isinstance(route, Inline):
         answer = route.handle(charger, payload, instant(5.0))
     else:

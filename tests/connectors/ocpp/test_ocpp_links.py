@@ -170,7 +170,7 @@ async def test_an_operation_reports_each_outcome_as_what_it_is() -> None:
             with pytest.raises(ProtocolError, match="schema"):
                 await d.system.call(CP1, "Reset", {"type": "Gentle"})
             with pytest.raises(ProtocolError, match="not asked"):
-                await d.system.call(CP1, "UpdateFirmware", {"location": "file:///etc"})
+                await d.system.call(CP1, "Heartbeat", {})
             waiting = asyncio.create_task(d.system.call(CP1, "Reset", {"type": "Soft"}))
             await asyncio.sleep(0.1)
         assert await waiting == LinkLost()

@@ -11,6 +11,7 @@ from tests.connectors.ocpp.peer import charger_spec, depot, grant, peer, until
 from tests.fakes import MemoryLedger
 from twin_core.errors import StorageError
 from twin_core.models import events as e
+from twin_core.models.authorisation import TagStanding, TagStatus
 from twin_core.models.charger import ConnectorStatus
 from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
 from twin_core.models.quantities import Instant
@@ -193,7 +194,8 @@ async def test_a_start_where_no_connector_is_gets_an_id_and_no_leave_to_charge()
 
 async def test_a_tag_that_may_not_charge_is_told_so() -> None:
     async with depot() as d, peer(d.system.port) as cp:
-        d.directory.authorise = lambda tag: tag == "GOOD"  # type: ignore[method-assign]
+        good, bad = TagStanding(TagStatus.ACCEPTED), TagStanding(TagStatus.INVALID)
+        d.directory.authorise = lambda tag, _: good if tag == "GOOD" else bad  # type: ignore[method-assign]
         for tag, status in (("GOOD", "Accepted"), ("BAD", "Invalid"), ("", "Invalid")):
             assert (await cp.call("Authorize", {"idTag": tag}))[2] == {"idTagInfo": {"status": status}}
 

@@ -1,0 +1,126 @@
+"""Who may charge, and the transactions themselves: durable before they are answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connectors.ocpp import translate
+from connectors.ocpp.charger import Charger
+from connectors.ocpp.frames import Payload
+from connectors.ocpp.incoming.answering import Written
+from connectors.ocpp.requests import tag_info
+from twin_core.models.authorisation import ReservationState, TagStanding, TagStatus
+from twin_core.models.events import TransactionStarted, TransactionStopped
+from twin_core.models.ids import IdTag, TransactionId
+from twin_core.models.quantities import Instant
+from twin_core.ports import TransactionStart, TransactionStop
+
+_INVALID = TagStanding(TagStatus.INVALID)
+
+
+def authorize(charger: Charger, payload: Payload, at: Instant) -> Payload:
+    """What the central list says of the tag: accepted, blocked, expired or invalid, until when, and of which group."""
+    return {"idTagInfo": tag_info(standing(charger, translate.id_tag(payload.get("idTag")), at))}
+
+
+async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
+    """A transaction begins, and uses up its reservation; a repeated start is the same transaction.
+
+    Raises:
+        StorageError: it could not be made durable.
+    """
+    number = translate.integer(payload.get("connectorId"))
+    tag = translate.id_tag(payload.get("idTag"))
+    started_at = translate.timestamp(payload.get("timestamp"))
+    meter_kwh = translate.energy_kwh(payload.get("meterStart"))
+    if started_at is None or meter_kwh is None:
+        charger.refuse("start-unreadable", f"timestamp {payload.get('timestamp')!r}, meterStart")
+    if number is None or number < 1:
+        charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
+        return Written({"transactionId": 0, "idTagInfo": {"status": "Invalid"}})
+    start = TransactionStart(charger.connector_id(number), tag, meter_kwh or 0.0, started_at or at.utc)
+    transaction, new = await charger.around.ledger.start(start, at)
+    if number not in charger.connectors:
+        # It exists at the charger, so it has an id and its stop will be understood; but nobody may charge there.
+        charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
+        return Written({"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}})
+    await _redeem(charger, payload, at)
+    answer = {"transactionId": int(transaction), "idTagInfo": tag_info(standing(charger, tag, at))}
+    if not new:
+        # A repetition over a new link, of a start whose answer was lost with the old one: it may still run.
+        running = await charger.around.ledger.open_transactions(charger.spec.id)
+        if running.get(start.connector_id) == transaction:
+            return Written(answer, lambda: charger.begin(number, transaction))
+        return Written(answer)
+    event = TransactionStarted(
+        at=at,
+        connector_id=start.connector_id,
+        transaction_id=transaction,
+        id_tag=tag,
+        meter_start_kwh=start.meter_start_kwh,
+        started_at=start.started_at,
+    )
+
+    def begin() -> None:
+        charger.begin(number, transaction)
+        charger.emit(event)
+
+    return Written(answer, begin)
+
+
+async def _redeem(charger: Charger, payload: Payload, at: Instant) -> None:
+    """A start that names a reservation uses it up."""
+    number = translate.integer(payload.get("reservationId"))
+    if number is None:
+        return
+    for kept in await charger.around.upkeep.reservations(charger.spec.id):
+        if kept.reservation_id == number:
+            used = replace(kept, at=at, state=ReservationState.USED)
+            await charger.around.upkeep.keep(used)
+            charger.emit(used)
+            return
+    charger.refuse("unknown-reservation", f"StartTransaction with reservation {number}")
+
+
+async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> Written:
+    """A transaction ends; one that is not this charger's is answered all the same and ends nobody's.
+
+    Raises:
+        StorageError: it could not be made durable.
+    """
+    tag = payload.get("idTag")
+    answer = {} if tag is None else {"idTagInfo": tag_info(standing(charger, translate.id_tag(tag), at))}
+    number = translate.integer(payload.get("transactionId"))
+    if number is None or number <= 0:
+        charger.refuse("foreign-transaction", f"StopTransaction of {payload.get('transactionId')!r}")
+        return Written(answer)
+    transaction = TransactionId(number)
+    stop = TransactionStop(
+        transaction_id=transaction,
+        charger=charger.spec.id,
+        meter_stop_kwh=translate.energy_kwh(payload.get("meterStop")),
+        stopped_at=translate.timestamp(payload.get("timestamp")) or at.utc,
+        reason=translate.text(payload.get("reason")) or "Local",
+    )
+    connector = await charger.around.ledger.stop(stop, at)
+    if connector is None:
+        if transaction not in charger.stopped:
+            charger.refuse("foreign-transaction", f"StopTransaction of {number}")
+        return Written(answer)
+    charger.end(connector.number, transaction)
+    charger.emit(
+        TransactionStopped(
+            at=at,
+            connector_id=connector,
+            transaction_id=transaction,
+            meter_stop_kwh=stop.meter_stop_kwh,
+            stopped_at=stop.stopped_at,
+            reason=stop.reason,
+        )
+    )
+    return Written(answer)
+
+
+def standing(charger: Charger, tag: IdTag, at: Instant) -> TagStanding:
+    """What the central list says of a tag; no tag at all is never accepted."""
+    return charger.around.directory.authorise(tag, at.utc) if tag else _INVALID
