@@ -14,6 +14,22 @@ from simulators.requests import REQUESTS
 from tests.simulators.fake_central import FakeCentral
 
 Schema = dict[str, Any]
+SAID_BY_CHARGE_POINTS = {
+    "Authorize",
+    "BootNotification",
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "LogStatusNotification",
+    "MeterValues",
+    "SecurityEventNotification",
+    "SignCertificate",
+    "SignedFirmwareStatusNotification",
+    "StartTransaction",
+    "StatusNotification",
+    "StopTransaction",
+}
+"""Actions that only a charge point asks; DataTransfer is asked by both."""
 
 
 @cache

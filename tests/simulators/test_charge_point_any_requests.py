@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulators.requests import REQUESTS
-from tests.simulators.charge_point_schemas import actions, faults, faults_of_all_said, requests
+from tests.simulators.charge_point_schemas import SAID_BY_CHARGE_POINTS, actions, faults, faults_of_all_said, requests
 from tests.simulators.chargers import car, charger, switched_on
 from tests.simulators.fake_central import FakeCentral, settle
 from twin_core.models.ids import IdTag
@@ -78,23 +78,6 @@ def test_no_sequence_of_valid_requests_brings_out_an_invalid_message_or_silence(
     with warnings.catch_warnings(), asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
         warnings.simplefilter("ignore", async_solipsism.ResolutionWarning)
         assert runner.run(converse(steps)) == ([], 0)
-
-
-SAID_BY_CHARGE_POINTS = {
-    "Authorize",
-    "BootNotification",
-    "DiagnosticsStatusNotification",
-    "FirmwareStatusNotification",
-    "Heartbeat",
-    "LogStatusNotification",
-    "MeterValues",
-    "SecurityEventNotification",
-    "SignCertificate",
-    "SignedFirmwareStatusNotification",
-    "StartTransaction",
-    "StatusNotification",
-    "StopTransaction",
-}
 
 
 def test_every_request_of_the_standard_and_its_security_extension_is_answered() -> None:
