@@ -275,3 +275,16 @@ async def test_the_same_reservation_again_takes_its_own_place() -> None:
         assert await reserve(central, 8, 1) == "Occupied"
         assert await reserve(central, 7, 1, "TAG") == "Accepted"
         assert await point.plug(1, car(), TAG)
+
+
+async def test_no_more_connectors_are_reserved_than_there_are() -> None:
+    async with FakeCentral() as central, switched_on(charger(connectors=2)):
+        assert [await reserve(central, 1, 0), await reserve(central, 2, 2)] == ["Accepted", "Accepted"]
+        assert [await reserve(central, 3, 0), await reserve(central, 4, 1)] == ["Occupied", "Occupied"]
+
+
+async def test_a_connector_that_goes_out_of_service_is_reserved_no_longer() -> None:
+    async with FakeCentral() as central, switched_on():
+        await reserve(central, 7, 1)
+        await central.call("CP1", "ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+        assert await central.call("CP1", "CancelReservation", {"reservationId": 7}) == {"status": "Rejected"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulators.outbox import Gate, Outbox, Outgoing
-from tests.simulators.chargers import car, switched_on
+from tests.simulators.chargers import car, charger, switched_on
 from tests.simulators.fake_central import FakeCentral, settle
 from twin_core.models.ids import IdTag
 
@@ -58,6 +58,9 @@ async def test_meter_values_of_an_outage_come_between_their_start_and_stop() -> 
         told = [h.action for h in central.heard if h.action in ("StartTransaction", "MeterValues", "StopTransaction")]
         assert told == ["StartTransaction"] + ["MeterValues"] * (len(told) - 2) + ["StopTransaction"]
         assert len(told) > 6
+        assert [h.action for h in central.heard if h.action in ("StatusNotification", "StartTransaction")][-1] == (
+            "StartTransaction"
+        ), "what waited goes last"
         moments = [p["meterValue"][0]["timestamp"] for p in central.of("MeterValues")]
         assert moments == sorted(moments)
 
@@ -174,13 +177,13 @@ def registering(central: FakeCentral, status: str, interval: int = 300) -> None:
 async def test_while_pending_it_says_only_what_it_is_asked_for() -> None:
     async with FakeCentral() as central:
         registering(central, "Pending")
-        async with switched_on(wait=False) as point:
+        async with switched_on(charger(connectors=2), wait=False) as point:
             await settle(5)
             await point.plug(1, car(), TAG)
             await settle(100)
             assert {h.action for h in central.heard} == {"BootNotification"}
             assert (await central.call("CP1", "GetConfiguration", {}))["configurationKey"]
-            start = {"idTag": "FAR", "connectorId": 1}
+            start = {"idTag": "FAR", "connectorId": 2}
             assert await central.call("CP1", "RemoteStartTransaction", start) == {"status": "Rejected"}
             for message in ("StatusNotification", "MeterValues", "Heartbeat"):
                 trigger = {"requestedMessage": message, "connectorId": 1}
