@@ -162,6 +162,8 @@ class Authorisation:
         """The list with entries put in and taken out; None where that is no list."""
         configuration = self._machine.configuration
         names = [entry["idTag"] for entry in entries]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("an idTag is no text")
         if len(names) > configuration.number("SendLocalListMaxLength") or len(set(names)) < len(names):
             return None
         for entry in entries:

@@ -150,12 +150,16 @@ class ChargePoint:
         try:
             async with asyncio.TaskGroup() as tasks:
                 if self.controller.powered.is_set():
+                    if self.controller.rebooting:
+                        self.controller.restarted()
                     self.controller.connected()
                     talking = tasks.create_task(self.controller.outbox.send_all(link), name=f"{self.spec.id}-talk")
                     await link.serve()
                     talking.cancel()
         finally:
             self._link = None
+            if self._closing is not None:
+                self._closing.cancel()
             self.controller.disconnected()
             await link.close()
 

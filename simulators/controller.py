@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 _BOOT_RETRY_S = 30.0
 _LONGEST_IDLE_S = 30.0
 _SHORTEST_WAIT_S = 1e-3
+_EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
+"""A central system that says it is not between 2000 and 2100 is not believed."""
 
 
 class Controller:
@@ -130,6 +133,8 @@ class Controller:
         try:
             told_s = seconds_of(current_time)
         except CallError:
+            told_s = math.nan
+        if not _EARLIEST_S <= told_s <= _LATEST_S:
             logger.warning("refused", extra={"what": "currentTime", "value": current_time[:40]})
             return
         self.advance()

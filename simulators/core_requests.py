@@ -10,6 +10,7 @@ from simulators.wire import CallError, Payload
 
 _ACCEPTED: Final[Payload] = {"status": "Accepted"}
 _REJECTED: Final[Payload] = {"status": "Rejected"}
+_NAME_LENGTH = 50
 _KEY_LENGTH = range(8, 41)
 """Length of a password for Basic authentication, security extension §5."""
 VENDOR: Final = "depot-twin"
@@ -20,6 +21,8 @@ def get_configuration(controller: Controller, payload: Payload) -> Payload:
     wanted = payload.get("key", [])
     if len(wanted) > MAX_KEYS:
         raise CallError("OccurenceConstraintViolation", f"more than {MAX_KEYS} keys")
+    if not all(isinstance(name, str) and len(name) <= _NAME_LENGTH for name in wanted):
+        raise CallError("TypeConstraintViolation", "a key is no name")
     known, unknown = controller.configuration.report(wanted)
     return {"configurationKey": known, **({"unknownKey": unknown} if unknown else {})}
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from simulators.firmware import SCHEMES
+from simulators.firmware import reachable
 from simulators.machine import Machine
 from simulators.profile_store import seconds_of
 from simulators.wire import Payload
@@ -86,7 +85,7 @@ class Diagnostics:
         self._machine.later(self._name(upload), UPLOAD_S, lambda: self._end(upload))
 
     def _end(self, upload: _Upload) -> None:
-        if not self.fails and urlsplit(upload.location).scheme.lower() in SCHEMES:
+        if not self.fails and reachable(upload.location):
             self._finish(upload, "Uploaded")
         elif upload.retries > 0:
             upload.retries -= 1

@@ -124,7 +124,7 @@ class Firmware:
         order = self._order
         if order is None:
             return
-        if self.fails == "download" or urlsplit(order.location).scheme.lower() not in SCHEMES:
+        if self.fails == "download" or not reachable(order.location):
             self._tell("DownloadFailed")
             if order.retries > 0:
                 order.retries -= 1
@@ -188,6 +188,14 @@ class Firmware:
         elif status not in _SIGNED_ONLY:
             self.status = status
             self._machine.say("FirmwareStatusNotification", {"status": status}, kept=True)
+
+
+def reachable(location: str) -> bool:
+    """Whether a file can be fetched from, or sent to, a location: nothing is, but a real one would have to try."""
+    try:
+        return urlsplit(location).scheme.lower() in SCHEMES
+    except ValueError:
+        return False
 
 
 def _patience(payload: Payload) -> tuple[int, float]:

@@ -16,6 +16,10 @@ _NOT_WHILE_PENDING: Final = frozenset({"RemoteStartTransaction", "RemoteStopTran
 """OCPP 1.6 §4.2.1: a charge point that is not accepted yet starts and stops nothing."""
 
 
+Form = Mapping[str, "type | Form"]
+"""Fields and their types; the type of an object may be the form of its own fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request.
@@ -27,8 +31,8 @@ class Request:
     """
 
     answer: Callable[[Controller, Payload], Payload]
-    needs: Mapping[str, type] = field(default_factory=dict)
-    may: Mapping[str, type] = field(default_factory=dict)
+    needs: Form = field(default_factory=dict)
+    may: Form = field(default_factory=dict)
 
 
 REQUESTS: Final[dict[str, Request]] = {
@@ -85,20 +89,33 @@ REQUESTS: Final[dict[str, Request]] = {
     ),
     # Security extension
     "CertificateSigned": Request(lambda c, p: c.certificates.signed(p), {"certificateChain": str}),
-    "DeleteCertificate": Request(lambda c, p: c.certificates.delete(p), {"certificateHashData": dict}),
+    "DeleteCertificate": Request(
+        lambda c, p: c.certificates.delete(p),
+        {
+            "certificateHashData": {
+                "hashAlgorithm": str,
+                "issuerNameHash": str,
+                "issuerKeyHash": str,
+                "serialNumber": str,
+            }
+        },
+    ),
     "ExtendedTriggerMessage": Request(
         triggers.extended_trigger_message, {"requestedMessage": str}, {"connectorId": int}
     ),
     "GetInstalledCertificateIds": Request(lambda c, p: c.certificates.installed_ids(p), {"certificateType": str}),
     "GetLog": Request(
         lambda c, p: c.diagnostics.get_log(p),
-        {"logType": str, "requestId": int, "log": dict},
+        {"logType": str, "requestId": int, "log": {"remoteLocation": str}},
         {"retries": int, "retryInterval": int},
     ),
     "InstallCertificate": Request(lambda c, p: c.certificates.install(p), {"certificateType": str, "certificate": str}),
     "SignedUpdateFirmware": Request(
         lambda c, p: c.firmware.signed_update(p),
-        {"requestId": int, "firmware": dict},
+        {
+            "requestId": int,
+            "firmware": {"location": str, "retrieveDateTime": str, "signingCertificate": str, "signature": str},
+        },
         {"retries": int, "retryInterval": int},
     ),
 }
@@ -115,7 +132,8 @@ def answer(controller: Controller, action: str, payload: Payload) -> Payload:
         raise CallError("NotImplemented", f"this charge point has no {action[:40]}")
     if controller.machine.registration is Registration.REJECTED:
         raise CallError("SecurityError", "registration was rejected")
-    _check(request, payload)
+    _check(request.needs, payload)
+    _check(request.may, payload, optional=True)
     if controller.machine.registration is Registration.PENDING and action in _NOT_WHILE_PENDING:
         return {"status": "Rejected"}
     try:
@@ -128,19 +146,21 @@ def answer(controller: Controller, action: str, payload: Payload) -> Payload:
         raise CallError("PropertyConstraintViolation", str(error)) from error
 
 
-def _check(request: Request, payload: Payload) -> None:
-    """Every field that must be there is, and what is there is of its type."""
-    for name, kind in request.needs.items():
-        if name not in payload:
-            raise CallError("OccurenceConstraintViolation", f"{name} is missing")
-        _check_type(name, kind, payload[name])
-    for name, kind in request.may.items():
+def _check(form: Form, payload: Payload, *, optional: bool = False) -> None:
+    """Every field is there, unless it is optional, and what is there is of its type."""
+    for name, kind in form.items():
         if name in payload:
             _check_type(name, kind, payload[name])
+        elif not optional:
+            raise CallError("OccurenceConstraintViolation", f"{name} is missing")
 
 
-def _check_type(name: str, kind: type, value: Any) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool):
+def _check_type(name: str, kind: type | Form, value: Any) -> None:
+    if not isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise CallError("TypeConstraintViolation", f"{name} is no object")
+        _check(kind, value)
+    elif not isinstance(value, kind) or isinstance(value, bool):
         raise CallError("TypeConstraintViolation", f"{name} is no {kind.__name__}")
     if name == "idTag" and len(str(value)) > _TAG_LENGTH:
         raise CallError("PropertyConstraintViolation", f"{name} is longer than {_TAG_LENGTH}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 import jsonschema_rs
@@ -64,7 +65,7 @@ def faults_of_all_said(central: FakeCentral) -> list[str]:
 # Valid requests ------------------------------------------------------------------------------------------------------
 
 _MOMENTS = ("2026-06-01T12:00:05Z", "2026-06-01T12:01:00+02:00", "2026-06-01T12:02:00.5Z", "2030-01-01T00:00:00Z")
-_TEXTS = ("TAG", "A", "ftp://files.example/firmware-2.3.bin", "gopher://x/y", "depot-twin", "Echo", "")
+_TEXTS = ("TAG", "A", "ftp://files.example/firmware-2.3.bin", "gopher://x/y", "ftp://[x", "depot-twin", "Echo", "")
 _LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "connectorId": st.sampled_from([0, 1, 2, 7]),
     "transactionId": st.sampled_from([501, 502, 503, -1]),
@@ -133,3 +134,25 @@ def requests() -> st.SearchStrategy[tuple[str, Any]]:
     return st.sampled_from(sorted(REQUESTS)).flatmap(
         lambda action: st.tuples(st.just(action), values(schema(action), schema(action)))
     )
+
+
+def spoiled_requests() -> st.SearchStrategy[tuple[str, Any]]:
+    """Requests with one field replaced by something else, or left out."""
+    junk = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]) | st.just({})
+    return st.builds(_spoil, requests(), st.randoms(use_true_random=False), junk)
+
+
+def _spoil(request: tuple[str, Any], rng: Random, junk: Any) -> tuple[str, Any]:
+    action, payload = request
+    at = payload = json.loads(json.dumps(payload))
+    while at:
+        name = rng.choice(sorted(at)) if isinstance(at, dict) else rng.randrange(len(at))
+        if isinstance(at[name], dict | list) and at[name] and rng.random() < 0.8:
+            at = at[name]
+            continue
+        if rng.random() < 0.2:
+            del at[name]
+        else:
+            at[name] = junk
+        break
+    return action, payload

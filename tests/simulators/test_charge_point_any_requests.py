@@ -12,7 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulators.requests import REQUESTS
-from tests.simulators.charge_point_schemas import SAID_BY_CHARGE_POINTS, actions, faults, faults_of_all_said, requests
+from tests.simulators.charge_point_schemas import (
+    SAID_BY_CHARGE_POINTS,
+    actions,
+    faults,
+    faults_of_all_said,
+    requests,
+    spoiled_requests,
+)
 from tests.simulators.chargers import car, charger, switched_on
 from tests.simulators.fake_central import FakeCentral, settle
 from twin_core.models.ids import IdTag
@@ -72,9 +79,17 @@ async def converse(steps: list[Any]) -> tuple[list[str], int]:
     return wrong, silent
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_no_sequence_of_valid_requests_brings_out_an_invalid_message_or_silence(steps: list[Any]) -> None:
+    with warnings.catch_warnings(), asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
+        warnings.simplefilter("ignore", async_solipsism.ResolutionWarning)
+        assert runner.run(converse(steps)) == ([], 0)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.one_of(spoiled_requests(), requests(), EVENTS), min_size=1, max_size=12))
+def test_no_sequence_of_spoiled_requests_does_either(steps: list[Any]) -> None:
     with warnings.catch_warnings(), asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
         warnings.simplefilter("ignore", async_solipsism.ResolutionWarning)
         assert runner.run(converse(steps)) == ([], 0)

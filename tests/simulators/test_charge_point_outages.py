@@ -34,6 +34,24 @@ async def test_refused_transaction_messages_are_repeated_after_growing_waits_as_
         assert [round(later - earlier) for earlier, later in pairwise(moments)] == [20, 40, 60]
 
 
+async def test_a_transaction_message_that_gets_no_answer_is_told_again() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        await configure(central, MeterValueSampleInterval="0")
+        silent = [None]
+        central.answers["StartTransaction"] = lambda _c, _p: silent.pop() if silent else {"transactionId": 9, **ok()}
+        await point.plug(1, car(), TAG)
+        await settle(30)
+        assert len(central.of("StartTransaction")) == 2
+        assert point.links == 1
+        point.unplug(1)
+        await settle()
+        assert central.of("StopTransaction")[0]["transactionId"] == 9
+
+
+def ok() -> dict[str, Any]:
+    return {"idTagInfo": ACCEPTED}
+
+
 async def test_a_transaction_message_that_waits_keeps_nothing_else_waiting() -> None:
     async with FakeCentral() as central, switched_on() as point:
         await configure(central, TransactionMessageRetryInterval="600")
