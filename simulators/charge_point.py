@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from simulators import requests
 from simulators.controller import Controller
-from simulators.outbox import RetryRule
 from simulators.quirks import Quirks
 from simulators.vehicle import Vehicle
-from simulators.wire import LINK_ERRORS, CallError, Link, LinkLostError, Payload, SilenceError, WireCounts, open_link
+from simulators.wire import LINK_ERRORS, Link, Payload, SilenceError, WireCounts, open_link
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import IdTag
 from twin_core.models.quantities import PhaseCurrents
@@ -25,14 +24,16 @@ logger = logging.getLogger(__name__)
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
 _REBOOT_S = 5.0
-_BOOT_RETRY_S = 30.0
+_ANSWER_S = 0.5
+"""Time an answer needs to leave before its link is closed."""
+_FLUSH_S = 10.0
+"""Time a soft restart gives transaction messages to be answered; what is not stays for the next link."""
 
 
 class ChargePoint:
-    """One charge point: Core, Smart Charging and Remote Trigger.
+    """One charge point, all profiles of OCPP 1.6 and its security extension.
 
     Attributes:
-        booted: set once the central system has accepted it.
         wire: what it saw on its wire, over all links.
         links: how many links it has had.
     """
@@ -59,34 +60,56 @@ class ChargePoint:
         """
         self.spec = spec
         self.controller = Controller(spec, clock, quirks)
-        self.booted = asyncio.Event()
+        self.controller.restart_link = self._restart_link
+        if password is not None:
+            self.controller.has_password = True
+            self.controller.configuration.preset("SecurityProfile", "1")
         self.wire = WireCounts()
         self.links = 0
         self._url = f"{url.rstrip('/')}/{quote(spec.id, safe='')}"
         self._rng = rng
-        self._clock = clock
         self._password = password
         self._ids = count(1)
-        self._boots = 0
+        self._link: Link | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Live until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.controller.live(), name=f"{self.spec.id}-outlets")
-            tasks.create_task(self._stay_connected(), name=f"{self.spec.id}-link")
+            await self._stay_connected()
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
         """Plug a vehicle in and show its tag; whether a transaction began."""
         return await self.controller.plug(number, vehicle, id_tag)
 
+    async def swipe(self, number: int, id_tag: IdTag) -> bool:
+        """Show a tag: to stop the transaction it may stop, or to start one; whether it did."""
+        return self.controller.powered.is_set() and await self.controller.sessions.swipe(number, id_tag)
+
     def unplug(self, number: int) -> Vehicle | None:
         """Take the vehicle out."""
         return self.controller.unplug(number)
+
+    def cut_power(self) -> None:
+        """The supply fails: the link breaks without a word and nothing is offered."""
+        self.controller.cut_power()
+        if self._link is not None:
+            self._link.abort()
+
+    def return_power(self) -> None:
+        """The supply is back: it boots."""
+        self.controller.return_power()
 
     def grid_currents(self) -> PhaseCurrents:
         """What it truly draws from each grid phase now."""
         self.controller.advance()
         return self.controller.station.grid_currents()
+
+    @property
+    def booted(self) -> asyncio.Event:
+        """Set once the central system has accepted it."""
+        return self.controller.booted
 
     @property
     def online(self) -> bool:
@@ -96,6 +119,9 @@ class ChargePoint:
     async def _stay_connected(self) -> None:
         failures = 0
         while True:
+            await self.controller.powered.wait()
+            if self.controller.rebooting:
+                self.controller.restarted()
             try:
                 link = await open_link(
                     self._url, self._handle, self.wire, self._next_id, authorization=self._authorization()
@@ -106,90 +132,50 @@ class ChargePoint:
                 failures += 1
             else:
                 self.links += 1
-                boots = self._boots
+                boots = self.controller.boots
                 await self._live_on(link)
                 # A central system that takes links but accepts nobody deserves the back-off of one that is away.
-                failures = 0 if self._boots > boots else failures + 1
+                failures = 0 if self.controller.boots > boots else failures + 1
             await asyncio.sleep(self._backoff_s(failures))
 
     def _backoff_s(self, failures: int) -> float:
-        if self.controller.rebooting.is_set():
-            self.controller.restarted()
+        if self.controller.rebooting:
             return _REBOOT_S
         longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(failures, 10))
         return longest * self._rng.uniform(0.5, 1.0)
 
     async def _live_on(self, link: Link) -> None:
-        """Use a link until it ends, the central system falls silent, or a reset is due."""
-        tasks = [
-            asyncio.create_task(link.serve(), name=f"{self.spec.id}-read"),
-            asyncio.create_task(self._converse(link), name=f"{self.spec.id}-talk"),
-            asyncio.create_task(self._restart(link), name=f"{self.spec.id}-restart"),
-        ]
+        """Use a link until it ends, the central system falls silent, or a restart is due."""
+        self._link = link
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.TaskGroup() as tasks:
+                if self.controller.powered.is_set():
+                    if self.controller.rebooting:
+                        self.controller.restarted()
+                    self.controller.connected()
+                    talking = tasks.create_task(self.controller.outbox.send_all(link), name=f"{self.spec.id}-talk")
+                    await link.serve()
+                    talking.cancel()
         finally:
-            self.controller.outbox.lost_link()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._link = None
+            if self._closing is not None:
+                self._closing.cancel()
+            self.controller.disconnected()
             await link.close()
-        for task in done:
-            task.result()
 
-    async def _restart(self, link: Link) -> None:
-        """Close the link when a reset is due, after what it has to say is said."""
-        await self.controller.rebooting.wait()
-        await asyncio.sleep(2.0)
+    def _restart_link(self, kind: str) -> None:
+        """A restart is due: the link goes, and the next one begins anew."""
+        if self._link is not None:
+            self._closing = asyncio.create_task(self._close(self._link, kind), name=f"{self.spec.id}-restart")
+
+    async def _close(self, link: Link, kind: str) -> None:
+        """Close a link once the request that asks for it is answered and, unless in a hurry, everything is said."""
+        await asyncio.sleep(_ANSWER_S)
+        waits = 0 if kind == "Hard" else _FLUSH_S
+        while waits > 0 and self.controller.outbox.waiting_transactions:
+            await asyncio.sleep(_ANSWER_S)
+            waits -= _ANSWER_S
         await link.close()
-
-    async def _converse(self, link: Link) -> None:
-        """Boot, then say what there is to say."""
-        self.controller.advance()
-        must_boot = self._boots == 0 or not self.controller.quirks.is_mute_on_boot
-        if must_boot and not await self._boot(link):
-            return
-        self._boots += 1
-        outbox = self.controller.outbox
-        outbox.retry = RetryRule(
-            self.controller.configuration.number("TransactionMessageAttempts"),
-            self.controller.configuration.number("TransactionMessageRetryInterval"),
-        )
-        outbox.online = True
-        self.controller.report_all()
-        if self.controller.hard_stop:
-            self.controller.hard_stop = ""
-            self.controller.resume()
-        self.booted.set()
-        beating = asyncio.create_task(self._beat(), name=f"{self.spec.id}-heartbeat")
-        try:
-            await outbox.send_all(link)
-        finally:
-            beating.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(max(1, self.controller.configuration.number("HeartbeatInterval")))
-            self.controller.heartbeat()
-
-    async def _boot(self, link: Link) -> bool:
-        """BootNotification until it is accepted; False when the link ended before."""
-        while True:
-            try:
-                answer = await link.call("BootNotification", self.controller.identity(), _BOOT_RETRY_S)
-            except LinkLostError:
-                return False
-            except (CallError, TimeoutError):
-                await asyncio.sleep(_BOOT_RETRY_S)
-                continue
-            interval = answer.get("interval")
-            interval_s = interval if isinstance(interval, int) and interval > 0 else None
-            if answer.get("status") == "Accepted":
-                self.controller.set_clock(str(answer.get("currentTime")))
-                if interval_s is not None:
-                    self.controller.configuration.set("HeartbeatInterval", str(interval_s))
-                return True
-            await asyncio.sleep(interval_s or _BOOT_RETRY_S)
 
     async def _handle(self, action: str, payload: Payload) -> Payload:
         controller = self.controller
@@ -205,6 +191,7 @@ class ChargePoint:
         return f"{self.spec.id[:24]}-{next(self._ids)}"
 
     def _authorization(self) -> str | None:
-        if self._password is None:
+        password = self.controller.configuration.text("AuthorizationKey") or self._password
+        if not password:
             return None
-        return "Basic " + base64.b64encode(f"{self.spec.id}:{self._password}".encode()).decode()
+        return "Basic " + base64.b64encode(f"{self.spec.id}:{password}".encode()).decode()

@@ -1,4 +1,4 @@
-"""The mind of a charge point: it watches its outlets, decides what to report, and keeps transactions in order.
+"""The mind of a charge point: its parts, and what concerns all of them: registration, restarts, power.
 
 It knows no socket: what it has to say goes into its outbox, and requests of the central system reach it through
 `simulators.requests`.
@@ -8,61 +8,123 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
-from datetime import timedelta
+from collections.abc import Callable
 
-from simulators.configuration import MEASURANDS, Configuration
-from simulators.outbox import Outbox, Outgoing
-from simulators.profile_store import parse_profile, seconds_of
+from simulators.authorisation import Authorisation
+from simulators.certificates import Certificates
+from simulators.configuration import Configuration
+from simulators.diagnostics import Diagnostics
+from simulators.firmware import Firmware
+from simulators.machine import Machine, Registration
+from simulators.outbox import Gate, Outbox, Outgoing
+from simulators.profile_store import seconds_of
 from simulators.quirks import Quirks
-from simulators.sampling import meter_value, timestamp
-from simulators.station import LocalTransaction, Outlet, Station
+from simulators.reports import Reports
+from simulators.reservations import Reservations
+from simulators.sessions import Sessions
+from simulators.station import LocalTransaction, Station
 from simulators.vehicle import Vehicle
-from simulators.wire import CallError, LinkLostError, Payload
-from twin_core.models.charger import ChargerSpec, ConnectorStatus
+from simulators.wire import CallError, Payload
+from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import IdTag
 from twin_core.ports import Clock
 
 logger = logging.getLogger(__name__)
 
-_UNKNOWN_TRANSACTION = -1
-"""Transaction id in a StopTransaction whose start was never answered; the central system has to take it anyway."""
-
-_REMEMBERED = 1_000
+_BOOT_RETRY_S = 30.0
+_LONGEST_IDLE_S = 30.0
+_SHORTEST_WAIT_S = 1e-3
+_EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
+"""A central system that says it is not between 2000 and 2100 is not believed."""
 
 
 class Controller:
     """One charge point's behaviour.
 
     Attributes:
-        rebooting: set while a reset is due; the owner of the link acts on it.
-        hard_stop: reason of the reset that is due, Hard or Soft.
-        transactions: the latest that ran here, each with its connector's number.
+        rebooting: a restart is due, or under way.
+        powered: cleared while there is no power.
+        boots: how often it was accepted.
+        booted: set once it was accepted.
+        restart_link: called with the kind of restart that is due; the owner of the link then closes it.
+        has_password: it has something to show for security profile 1.
     """
 
     def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
-        now = clock.now()
-        offset_s = (now.utc + timedelta(seconds=quirks.clock_skew_s)).timestamp() - now.monotonic_s
-        self._clock = clock
-        self.quirks = quirks
-        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s)
-        self.configuration = Configuration(spec, quirks)
-        self.outbox = Outbox()
-        self.rebooting = asyncio.Event()
-        self.hard_stop = ""
-        self.transactions: deque[tuple[int, LocalTransaction]] = deque(maxlen=_REMEMBERED)
-        self._reported: dict[int, ConnectorStatus] = {}
-        self._tags: dict[int, IdTag] = {}
-        self._remote: dict[int, tuple[IdTag, Payload | None]] = {}
-        self._sampled_s: dict[int, float] = {}
-        self._next_aligned_s = 0.0
-        self._wake = asyncio.Event()
+        machine = Machine(spec, clock, quirks)
+        self.machine = machine
+        self.reports = Reports(machine)
+        self.authorisation = Authorisation(machine)
+        self.reservations = Reservations(machine, self.authorisation)
+        self.sessions = Sessions(machine, self.reports, self.authorisation, self.reservations)
+        self.firmware = Firmware(machine, self.reports, self.sessions, self.reset)
+        self.diagnostics = Diagnostics(machine)
+        self.certificates = Certificates(machine, self.reports)
+        self.rebooting = False
+        self.powered = asyncio.Event()
+        self.powered.set()
+        self.booted = asyncio.Event()
+        self.boots = 0
+        self.restart_link: Callable[[str], None] = lambda kind: None
+        self.has_password = False
+        self._interruption = ""
+        self._start_again = False
+
+    @property
+    def quirks(self) -> Quirks:
+        """What it does unlike the standard."""
+        return self.machine.quirks
+
+    @property
+    def station(self) -> Station:
+        """Its outlets, supply and profiles."""
+        return self.machine.station
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its configuration keys."""
+        return self.machine.configuration
+
+    @property
+    def outbox(self) -> Outbox:
+        """What it has to say."""
+        return self.machine.outbox
+
+    @property
+    def transactions(self) -> deque[tuple[int, LocalTransaction]]:
+        """The latest that ran here, each with its connector's number."""
+        return self.sessions.history
 
     # Time ------------------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
         """Bring outlets and vehicles to this moment."""
-        self.station.advance(self._clock.now().monotonic_s)
+        self.machine.advance()
+
+    async def live(self) -> None:
+        """Notice changes, take samples and do what is due, for ever; nothing happens without power."""
+        wake = self.machine.wake
+        while True:
+            await self.powered.wait()
+            self.look()
+            wake.clear()
+            due_s = self.machine.agenda.next_s - self.machine.clock.now().monotonic_s
+            try:
+                async with asyncio.timeout(
+                    max(_SHORTEST_WAIT_S, min(due_s, self.reports.next_look_s(), _LONGEST_IDLE_S))
+                ):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+
+    def look(self) -> None:
+        """Do what is due, report what changed and take samples."""
+        if self.powered.is_set():
+            self.advance()
+            self.machine.agenda.run_due(self.machine.clock.now().monotonic_s)
+            self.reports.look()
 
     def set_clock(self, current_time: str) -> None:
         """Take the central system's time, unless this charge point goes by its own."""
@@ -71,253 +133,157 @@ class Controller:
         try:
             told_s = seconds_of(current_time)
         except CallError:
+            told_s = math.nan
+        if not _EARLIEST_S <= told_s <= _LATEST_S:
             logger.warning("refused", extra={"what": "currentTime", "value": current_time[:40]})
             return
         self.advance()
-        self.station.clock_offset_s = told_s - self._clock.now().monotonic_s
+        self.station.clock_offset_s = told_s - self.machine.clock.now().monotonic_s
         self.station.reconsider()
 
-    async def live(self) -> None:
-        """Notice changes and take samples, once a second while a vehicle is here, for ever."""
-        while True:
-            self.look()
-            self._wake.clear()
-            busy = any(outlet.vehicle is not None for outlet in self.station.outlets.values())
-            try:
-                async with asyncio.timeout(1.0 if busy else 5.0):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+    # Registration ----------------------------------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Report what changed and sample what is due."""
+    def connected(self) -> None:
+        """There is a link: register first."""
         self.advance()
-        now_s = self._clock.now().monotonic_s
-        for number, outlet in self.station.outlets.items():
-            if self._reported.get(number) is not outlet.status:
-                self.report_status(number)
-            self._sample_if_due(number, outlet, now_s)
-        aligned_s = self.configuration.number("ClockAlignedDataInterval")
-        if aligned_s and self.station.own_s >= self._next_aligned_s:
-            self._next_aligned_s = (self.station.own_s // aligned_s + 1) * aligned_s
-            for number in self.station.outlets:
-                self.report_sample(number, "Sample.Clock")
-
-    def _sample_if_due(self, number: int, outlet: Outlet, now_s: float) -> None:
-        """Sample a running transaction; an interval of 0 asks for no samples."""
-        interval_s = self.configuration.number("MeterValueSampleInterval")
-        if outlet.transaction is None or not interval_s:
+        if self.boots and self.quirks.is_mute_on_boot:
+            self._accepted()
             return
-        due_s = self._sampled_s.get(number, now_s) + interval_s
-        if now_s >= due_s:
-            # Counted on from the moment that was due: a late look must not stretch the interval.
-            self._sampled_s[number] = due_s if now_s < due_s + interval_s / 2 else now_s
-            self.report_sample(number, "Sample.Periodic")
+        self.machine.registration = Registration.UNKNOWN
+        self.outbox.set_gate(Gate.ASKED)
+        self.boot()
 
-    # Messages --------------------------------------------------------------------------------------------------------
+    def disconnected(self) -> None:
+        """The link is gone."""
+        self.outbox.set_gate(Gate.CLOSED)
+        self.machine.agenda.cancel("boot")
+        self.machine.agenda.cancel("heartbeat")
 
-    def report_status(self, number: int) -> None:
-        """Send StatusNotification of a connector, or of the whole charge point for 0."""
-        outlet = self.station.outlets.get(number)
-        status = outlet.status if outlet is not None else ConnectorStatus.AVAILABLE
-        if outlet is not None:
-            self._reported[number] = status
-        payload = {
-            "connectorId": number,
-            "errorCode": "NoError",
-            "status": status.value,
-            "timestamp": timestamp(self.station.own_time),
-        }
-        self.outbox.put(Outgoing("StatusNotification", lambda: payload))
+    def boot(self) -> None:
+        """Send BootNotification, on a new link or because a trigger asks for it."""
+        self.machine.agenda.cancel("boot")
+        message = Outgoing("BootNotification", self.reports.identity, asked=True)
+        message.on_answer, message.on_failure = self._registered, self._boot_later
+        self.outbox.put(message)
 
-    def report_all(self) -> None:
-        """Send the status of the charge point and of every connector."""
-        for number in (0, *self.station.outlets):
-            self.report_status(number)
+    def _boot_later(self, delay_s: float = _BOOT_RETRY_S) -> None:
+        self.machine.later("boot", delay_s, self.boot)
 
-    def report_sample(self, number: int, context: str) -> None:
-        """Send MeterValues of a connector."""
-        outlet = self.station.outlets[number]
-        running = outlet.transaction
-        measurands = self.configuration.measurands() or MEASURANDS[:1]
-        value = meter_value(outlet, measurands, context, self.station.own_time)
+    def _registered(self, answer: Payload) -> None:
+        """Go by the answer to BootNotification; one that is no answer counts as a rejection."""
+        interval = answer.get("interval")
+        interval_s = interval if isinstance(interval, int) and interval > 0 else None
+        if answer.get("status") == Registration.ACCEPTED:
+            self.set_clock(str(answer.get("currentTime")))
+            if interval_s is not None:
+                self.configuration.set("HeartbeatInterval", str(interval_s))
+            self._accepted()
+            return
+        pending = answer.get("status") == Registration.PENDING
+        self.machine.registration = Registration.PENDING if pending else Registration.REJECTED
+        self.machine.agenda.cancel("heartbeat")
+        self.outbox.set_gate(Gate.ASKED)
+        self._boot_later(interval_s or _BOOT_RETRY_S)
 
-        def payload() -> Payload:
-            made: Payload = {"connectorId": number, "meterValue": [value]}
-            if running is not None and running.id is not None:
-                made["transactionId"] = running.id
-            return made
-
-        self.outbox.put(Outgoing("MeterValues", payload, durable=running is not None, sample=True))
-
-    def identity(self) -> Payload:
-        """What BootNotification says."""
-        return {
-            "chargePointVendor": "depot-twin",
-            "chargePointModel": f"virtual-{len(self.station.outlets)}",
-            "chargePointSerialNumber": self.station.spec.id[:25],
-            "firmwareVersion": "1.0",
-        }
-
-    def boot_again(self) -> None:
-        """Send BootNotification on a link that is already up, as TriggerMessage asks."""
-        self.outbox.put(Outgoing("BootNotification", self.identity))
+    def _accepted(self) -> None:
+        already = self.outbox.online
+        self.machine.registration = Registration.ACCEPTED
+        self.outbox.set_gate(Gate.OPEN)
+        self._schedule_heartbeat()
+        if already:
+            return
+        if self.boots == 0 and self.configuration.number("SecurityProfile"):
+            self.reports.security_event("StartupOfTheDevice")
+        self.boots += 1
+        self.reports.all_statuses()
+        if self._start_again:
+            self._start_again = False
+            self.sessions.start_again()
+        self.booted.set()
 
     def heartbeat(self) -> None:
         """Send Heartbeat and set the clock by its answer."""
-        self.outbox.put(
-            Outgoing("Heartbeat", dict, on_answer=lambda answer: self.set_clock(str(answer.get("currentTime"))))
-        )
+        self.machine.say("Heartbeat", {}, on_answer=lambda answer: self.set_clock(str(answer.get("currentTime"))))
 
-    async def ask(self, action: str, payload: Payload) -> Payload:
-        """Send a request that is no transaction message and wait for its answer.
+    def _schedule_heartbeat(self) -> None:
+        self.machine.later("heartbeat", max(1, self.configuration.number("HeartbeatInterval")), self._beat)
+
+    def _beat(self) -> None:
+        self.heartbeat()
+        self._schedule_heartbeat()
+
+    def reconfigured(self, key: str) -> None:
+        """A key has a new value: what goes by it is put right at once."""
+        self.machine.wake.set()
+        if key == "HeartbeatInterval" and "heartbeat" in self.machine.agenda:
+            self._schedule_heartbeat()
+        elif key == "AuthorizationKey":
+            self.has_password = True
+            self.reports.security_event("ReconfigurationOfSecurityParameters", key)
+            self.restart_link("password")
+
+    async def transfer(self, vendor: str, message: str, data: str) -> Payload:
+        """Send DataTransfer and return its answer.
 
         Raises:
             LinkLostError, TimeoutError, CallError: there was none.
         """
-        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        self.outbox.put(Outgoing(action, lambda: payload, answer=answer))
-        return await answer
+        return await self.machine.ask("DataTransfer", {"vendorId": vendor, "messageId": message, "data": data})
 
-    # Vehicles and transactions ---------------------------------------------------------------------------------------
+    # Vehicles --------------------------------------------------------------------------------------------------------
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
         """A vehicle is plugged in and its driver shows a tag; whether a transaction began."""
-        self.advance()
-        outlet = self.station.outlets[number]
-        outlet.vehicle = vehicle
-        self._tags[number] = id_tag
-        self.report_status(number)
-        self._wake.set()
-        remote = self._remote.pop(number, None)
-        if remote is not None:
-            self.start(number, remote[0], remote[1])
-            return True
-        if outlet.available and await self._authorised(id_tag) and outlet.vehicle is vehicle:
-            self.start(number, id_tag)
-            return True
-        return False
-
-    async def _authorised(self, id_tag: IdTag) -> bool:
-        """Whether a tag may charge; without a link it may, as LocalAuthorizeOffline says."""
-        try:
-            answer = await self.ask("Authorize", {"idTag": id_tag})
-        except (LinkLostError, TimeoutError, CallError):
-            return self.configuration.text("LocalAuthorizeOffline") == "true"
-        return bool(answer.get("idTagInfo", {}).get("status") == "Accepted")
-
-    def start(self, number: int, id_tag: IdTag, profile: Payload | None = None) -> None:
-        """Begin a transaction at a connector with a vehicle and none running."""
-        self.advance()
-        outlet = self.station.outlets[number]
-        if outlet.transaction is not None or outlet.vehicle is None:
-            return
-        running = LocalTransaction(id_tag, self.station.own_s, round(outlet.register_kwh * 1000))
-        outlet.transaction = running
-        self.transactions.append((number, running))
-        outlet.finishing = False
-        if profile is not None:
-            parsed = parse_profile(number, profile, self.station.own_s)
-            self.station.profiles.install(parsed, self.station.scene(number))
-        self.station.reconsider()
-        payload = {
-            "connectorId": number,
-            "idTag": id_tag,
-            "meterStart": running.meter_start_wh,
-            "timestamp": timestamp(self.station.own_time),
-        }
-        self.outbox.put(
-            Outgoing(
-                "StartTransaction",
-                lambda: payload,
-                durable=True,
-                on_answer=lambda answer: self._started(number, running, answer),
-            )
-        )
-        self._sampled_s[number] = self._clock.now().monotonic_s
-        self._wake.set()
-
-    def _started(self, number: int, running: LocalTransaction, answer: Payload) -> None:
-        identifier = answer.get("transactionId")
-        running.id = identifier if isinstance(identifier, int) else None
-        running.accepted = answer.get("idTagInfo", {}).get("status", "Accepted") == "Accepted"
-        self.station.reconsider()
-        if not running.accepted and self.station.outlets[number].transaction is running:
-            self.stop(number, "DeAuthorized")
-
-    def stop(self, number: int, reason: str) -> None:
-        """End the transaction at a connector, if there is one."""
-        self.advance()
-        outlet = self.station.outlets[number]
-        running = outlet.transaction
-        if running is None:
-            return
-        running.meter_stop_wh = round(outlet.register_kwh * 1000)
-        payload = {
-            "idTag": running.id_tag,
-            "meterStop": running.meter_stop_wh,
-            "timestamp": timestamp(self.station.own_time),
-            "reason": reason,
-        }
-        self.outbox.put(
-            Outgoing(
-                "StopTransaction",
-                lambda: {"transactionId": _UNKNOWN_TRANSACTION if running.id is None else running.id, **payload},
-                durable=True,
-                on_answer=lambda _: setattr(running, "stop_answered", True),
-            )
-        )
-        outlet.transaction = None
-        outlet.finishing = True
-        outlet.available = outlet.available and not outlet.out_of_service_next
-        self.station.profiles.end_transaction(number)
-        self.station.reconsider()
-        self.advance()
-        self._wake.set()
+        if not self.powered.is_set():
+            self.station.outlets[number].vehicle = vehicle
+            return False
+        return await self.sessions.plug(number, vehicle, id_tag)
 
     def unplug(self, number: int) -> Vehicle | None:
         """The vehicle leaves; it is handed back as it is then."""
-        self.stop(number, "EVDisconnected")
-        outlet = self.station.outlets[number]
-        if self._reported.get(number) is not outlet.status:
-            self.report_status(number)
-        vehicle = outlet.release()
-        self._tags.pop(number, None)
-        self.report_status(number)
-        return vehicle
+        self.advance()
+        return self.sessions.unplug(number)
 
-    def outlet_for(self, transaction_id: int) -> Outlet | None:
-        """The outlet on which a transaction runs."""
-        for outlet in self.station.outlets.values():
-            if outlet.transaction is not None and outlet.transaction.id == transaction_id:
-                return outlet
-        return None
-
-    def expect(self, number: int, id_tag: IdTag, profile: Payload | None) -> None:
-        """Start remotely: at once where a vehicle waits, else when one is plugged in."""
-        if self.station.outlets[number].vehicle is None:
-            self._remote[number] = (id_tag, profile)
-        else:
-            self.start(number, id_tag, profile)
-
-    # Reset -----------------------------------------------------------------------------------------------------------
+    # Restarts and power ----------------------------------------------------------------------------------------------
 
     def reset(self, kind: str) -> None:
-        """A reset was asked for: transactions end, and the owner of the link restarts it."""
-        for number in self.station.outlets:
-            self.stop(number, f"{kind}Reset")
-        self.hard_stop = kind
-        self.rebooting.set()
+        """Restart: Soft ends transactions first, Hard tells of them afterwards, Reboot is ours after an update."""
+        if self.configuration.number("SecurityProfile"):
+            self.reports.security_event("ResetOrReboot", kind)
+        if kind == "Hard":
+            self._interruption = "HardReset"
+            self.sessions.interrupt()
+            self.outbox.set_gate(Gate.CLOSED)
+        else:
+            self.sessions.stop_all("SoftReset" if kind == "Soft" else kind)
+        self.rebooting = True
+        self.restart_link(kind)
 
     def restarted(self) -> None:
-        """Power is back after a reset."""
-        self.rebooting.clear()
+        """It is up again after a reset."""
+        self.rebooting = False
+        self._start_again = True
+        self._came_up(resume=False)
+
+    def cut_power(self) -> None:
+        """The power goes: what runs is interrupted and nothing more is said."""
+        self._interruption = "PowerLoss"
+        self.sessions.interrupt()
+        self.outbox.set_gate(Gate.CLOSED)
+        self.powered.clear()
+
+    def return_power(self) -> None:
+        """The power is back; transactions go on or end, as the configuration says."""
+        self.advance()
+        self.powered.set()
+        self._came_up(resume=self.configuration.flag("ContinueTransactionAfterPowerLoss"))
+
+    def _came_up(self, *, resume: bool) -> None:
+        self.configuration.restarted()
         if self.quirks.forgets_profiles_on_reboot:
             self.station.profiles.forget()
-        self._reported.clear()
-
-    def resume(self) -> None:
-        """After a reset, vehicles that are still plugged in charge on under a new transaction."""
-        for number, id_tag in list(self._tags.items()):
-            if self.station.outlets[number].finishing:
-                self.start(number, id_tag)
+        self.reports.forget()
+        self.sessions.power_back(self._interruption or "Reboot", resume=resume)
+        self._interruption = ""
+        self.firmware.restarted()
+        self.diagnostics.restarted()

@@ -73,23 +73,24 @@ class Link:
         self._counts = counts
         self._ids = ids
         self._waiting: dict[str, asyncio.Future[Payload]] = {}
-        self._inbox: asyncio.Queue[tuple[str, str, Payload]] = asyncio.Queue(_INBOX)
+        self._inbox: list[tuple[str, str, Payload]] = []
+        self._answering: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
     async def serve(self) -> None:
         """Read and answer until the link ends; never raises for what the other side does."""
-        answering = asyncio.create_task(self._answer_all(), name="ocpp-answers")
         try:
             async for frame in self._socket:
                 self._receive(frame)
         except ConnectionClosed:
             pass
         finally:
-            answering.cancel()
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(LinkLostError("the link ended"))
-            await asyncio.gather(answering, return_exceptions=True)
+            if self._answering is not None:
+                self._answering.cancel()
+                await asyncio.gather(self._answering, return_exceptions=True)
 
     async def call(self, action: str, payload: Payload, deadline_s: float) -> Payload:
         """Send a request and return its answer; waits its turn.
@@ -137,10 +138,7 @@ class Link:
         match message:
             case [2, str(unique_id), str(action), dict(payload)]:
                 self._counts.calls_received += 1
-                if self._inbox.full():
-                    self._counts.dropped += 1
-                else:
-                    self._inbox.put_nowait((unique_id, action, payload))
+                self._enqueue((unique_id, action, payload))
             case [3, str(unique_id), dict(payload)]:
                 self._settle(unique_id, payload)
             case [4, str(unique_id), str(code), *rest]:
@@ -159,9 +157,18 @@ class Link:
         else:
             answer.set_result(outcome)
 
+    def _enqueue(self, request: tuple[str, str, Payload]) -> None:
+        if len(self._inbox) >= _INBOX:
+            self._counts.dropped += 1
+            return
+        self._inbox.append(request)
+        # A task only while there is something to answer: most charge points idle most of the time.
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self._answer_all(), name="ocpp-answers")
+
     async def _answer_all(self) -> None:
-        while True:
-            unique_id, action, payload = await self._inbox.get()
+        while self._inbox:
+            unique_id, action, payload = self._inbox.pop(0)
             try:
                 answer = [CALL_RESULT, unique_id, await self._handle(action, payload)]
             except SilenceError:

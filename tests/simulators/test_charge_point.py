@@ -286,7 +286,14 @@ async def test_a_trigger_makes_it_say_that_message(message: str, action: str) ->
 @pytest.mark.parametrize(
     ("action", "payload", "answer"),
     [
-        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, {"status": "NotImplemented"}),
+        ("TriggerMessage", {"requestedMessage": "Weather"}, {"status": "NotImplemented"}),
+        ("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 9}, {"status": "Rejected"}),
+        ("DataTransfer", {"vendorId": "depot-twin", "messageId": "?"}, {"status": "UnknownMessageId"}),
+        (
+            "DataTransfer",
+            {"vendorId": "depot-twin", "messageId": "Echo", "data": "hello"},
+            {"status": "Accepted", "data": "hello"},
+        ),
         ("ClearCache", {}, {"status": "Accepted"}),
         ("DataTransfer", {"vendorId": "x"}, {"status": "UnknownVendorId"}),
         ("UnlockConnector", {"connectorId": 1}, {"status": "Unlocked"}),
@@ -309,8 +316,10 @@ async def test_an_idle_charger_answers(action: str, payload: dict[str, Any], ans
 @pytest.mark.parametrize(
     ("action", "payload", "code"),
     [
-        ("ReserveNow", {}, "NotSupported"),
-        ("GetDiagnostics", {}, "NotSupported"),
+        ("ReserveNow", {}, "OccurenceConstraintViolation"),
+        ("GetDiagnostics", {"location": 5}, "TypeConstraintViolation"),
+        ("RemoteStartTransaction", {"idTag": "X" * 21}, "PropertyConstraintViolation"),
+        ("UnlockConnector", {"connectorId": True}, "TypeConstraintViolation"),
         ("MakeCoffee", {}, "NotImplemented"),
         ("Reset", {}, "OccurenceConstraintViolation"),
         ("Reset", {"type": "Gentle"}, "PropertyConstraintViolation"),

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from simulators.requests import REQUESTS
 from tests.services import require_program
+from tests.simulators.charge_point_schemas import SAID_BY_CHARGE_POINTS
 from tests.simulators.chargers import car, charger, switched_on
 from twin_core.models.ids import IdTag
 
@@ -57,12 +59,17 @@ async def strict_server(modules: Path) -> AsyncIterator[tuple[int, asyncio.Strea
 
 
 @pytest.mark.services
-async def test_a_strict_central_system_finds_no_fault_in_anything_the_charge_point_says(modules: Path) -> None:
+async def test_a_strict_central_system_finds_no_fault_in_anything_the_charge_point_says(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("firmware.DOWNLOAD_S", "firmware.INSTALL_S", "diagnostics.UPLOAD_S"):
+        monkeypatch.setattr(f"simulators.{name}", 0.1)
     async with (
         strict_server(modules) as (port, lines),
         switched_on(charger(connectors=2, supply_max_a=40.0), url=f"ws://127.0.0.1:{port}/ocpp") as point,
     ):
         await point.plug(1, car(max_a=32.0), IdTag("TAG"))
+        await point.controller.transfer("stranger", "Hello", "data")
         drawn: list[float] = []
         reading = asyncio.create_task(lines.readline())
         while not reading.done():
@@ -77,22 +84,38 @@ async def test_a_strict_central_system_finds_no_fault_in_anything_the_charge_poi
     heard = seen["heard"]
     assert heard["MeterValues"] > 3
     assert heard["Heartbeat"] >= 1
-    assert heard["BootNotification"] == 2
+    assert heard["BootNotification"] == 3
+    assert set(heard) == SAID_BY_CHARGE_POINTS | {"DataTransfer"}
     assert heard["StartTransaction"] >= 1
     assert heard["StopTransaction"] >= 1
+    assert {action for action, _ in seen["answers"]} - {"drawn"} == set(REQUESTS)
     answers = seen["answers"]
     said = {(action, str(answer.get("status")) if isinstance(answer, dict) else answer) for action, answer in answers}
     assert {
         ("ChangeConfiguration", "Accepted"),
         ("ChangeConfiguration", "Rejected"),
         ("TriggerMessage", "Accepted"),
-        ("TriggerMessage", "NotImplemented"),
         ("SetChargingProfile", "Accepted"),
         ("GetCompositeSchedule", "Accepted"),
         ("ClearChargingProfile", "Accepted"),
         ("ClearChargingProfile", "Unknown"),
-        ("ReserveNow", "NotSupported"),
-        ("GetDiagnostics", "NotSupported"),
+        ("ReserveNow", "Occupied"),
+        ("ReserveNow", "Accepted"),
+        ("ReserveNow", "Rejected"),
+        ("CancelReservation", "Rejected"),
+        ("SendLocalList", "VersionMismatch"),
+        ("SendLocalList", "Failed"),
+        ("GetLog", "AcceptedCanceled"),
+        ("GetInstalledCertificateIds", "NotFound"),
+        ("GetInstalledCertificateIds", "Accepted"),
+        ("InstallCertificate", "Accepted"),
+        ("InstallCertificate", "Rejected"),
+        ("DeleteCertificate", "NotFound"),
+        ("CertificateSigned", "Rejected"),
+        ("CertificateSigned", "Accepted"),
+        ("ExtendedTriggerMessage", "Accepted"),
+        ("SignedUpdateFirmware", "InvalidCertificate"),
+        ("SignedUpdateFirmware", "AcceptedCanceled"),
         ("ChangeAvailability", "Scheduled"),
         ("RemoteStopTransaction", "Accepted"),
         ("UnlockConnector", "Unlocked"),

@@ -22,6 +22,16 @@ const { values: options } = parseArgs({
 });
 const { RPCServer } = createRequire(resolve(options.modules, 'package.json'))('ocpp-rpc');
 
+// A root certificate whose key nobody has.
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBFzCBvqADAgECAgISZzAKBggqhkjOPQQDAjAVMRMwEQYDVQQDDApkZXBvdCBy
+b290MB4XDTI2MDEwMTAwMDAwMFoXDTQ2MDEwMTAwMDAwMFowFTETMBEGA1UEAwwK
+ZGVwb3Qgcm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKHL+AmejZM/69ld
+1mu/C/SsoeCgzuo3HJ4A6YFqTixl7tczJnCnp4T0K6FiSaBcOIjxp2pp1HKg6ZXq
+u22w6AYwCgYIKoZIzj0EAwIDSAAwRQIhAJzgLwv25ZUiM6hUZy096DlKYaTAOFcB
+c0JjLGwPSazYAiB8yy3YWPUWje+RUR9NC+s/XtgAeMCXr+hUmzA9E2xJqQ==
+-----END CERTIFICATE-----
+`;
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const accepted = { status: 'Accepted' };
 let nextTransaction = 4001;
@@ -47,6 +57,11 @@ server.on('client', (client) => {
   handle('Authorize', () => ({ idTagInfo: accepted }));
   handle('DataTransfer', () => accepted);
   handle('StopTransaction', () => ({ idTagInfo: accepted }));
+  handle('SignCertificate', () => accepted);
+  for (const action of ['DiagnosticsStatusNotification', 'FirmwareStatusNotification', 'LogStatusNotification',
+    'SecurityEventNotification', 'SignedFirmwareStatusNotification']) {
+    handle(action, () => ({}));
+  }
   handle('StartTransaction', () => {
     const transactionId = nextTransaction++;
     if (seen.heard.StartTransaction === 1) {
@@ -76,9 +91,12 @@ const profile = (id, purpose, limit, more = {}, unit = 'A') => ({
 async function drive(client, transactionId, seen) {
   const call = async (action, payload) => {
     try {
-      seen.answers.push([action, await client.call(action, payload)]);
+      const answer = await client.call(action, payload);
+      seen.answers.push([action, answer]);
+      return answer;
     } catch (error) {
       seen.answers.push([action, error.rpcErrorCode ?? String(error)]);
+      return undefined;
     }
   };
   await call('GetConfiguration', {});
@@ -88,7 +106,6 @@ async function drive(client, transactionId, seen) {
   for (const requestedMessage of ['BootNotification', 'Heartbeat', 'StatusNotification', 'MeterValues']) {
     await call('TriggerMessage', { requestedMessage, connectorId: 1 });
   }
-  await call('TriggerMessage', { requestedMessage: 'DiagnosticsStatusNotification' });
   await call('SetChargingProfile', { connectorId: 0, csChargingProfiles: profile(1, 'ChargePointMaxProfile', 28.0) });
   await call('SetChargingProfile', { connectorId: 1, csChargingProfiles: profile(2, 'TxDefaultProfile', 10.0) });
   await call('SetChargingProfile', {
@@ -101,8 +118,7 @@ async function drive(client, transactionId, seen) {
   seen.answers.push(['drawn', seen.heard.MeterValues]);
   await call('ClearChargingProfile', { id: 3 });
   await call('ClearChargingProfile', { id: 3 });
-  await call('ReserveNow', { connectorId: 1, expiryDate: new Date().toISOString(), idTag: 'A', reservationId: 1 });
-  await call('GetDiagnostics', { location: 'ftp://127.0.0.1/' });
+  await manage(call);
   await call('ClearCache', {});
   await call('DataTransfer', { vendorId: 'stranger' });
   await call('ChangeAvailability', { connectorId: 1, type: 'Inoperative' });
@@ -114,6 +130,58 @@ async function drive(client, transactionId, seen) {
   await call('Reset', { type: 'Soft' });
   await sleep(500);
   say(seen);
+}
+
+const location = 'ftp://127.0.0.1/file-2.0.bin';
+const soon = () => new Date().toISOString();
+const later = () => new Date(Date.now() + 3600_000).toISOString();
+
+// Everything but Core, Smart Charging and Remote Trigger: uploads, updates, lists, reservations, certificates.
+async function manage(call) {
+  await call('ChangeConfiguration', { key: 'AuthorizationKey', value: 'short' });
+  await call('ChangeConfiguration', { key: 'StopTxnSampledData', value: 'Energy.Active.Import.Register,Voltage' });
+  await call('ReserveNow', { connectorId: 1, expiryDate: later(), idTag: 'A', reservationId: 1 });
+  await call('ReserveNow', { connectorId: 2, expiryDate: later(), idTag: 'A', reservationId: 2 });
+  await call('ReserveNow', { connectorId: 7, expiryDate: later(), idTag: 'A', reservationId: 3 });
+  await call('CancelReservation', { reservationId: 2 });
+  await call('CancelReservation', { reservationId: 2 });
+  const entries = [{ idTag: 'A', idTagInfo: accepted }, { idTag: 'B', idTagInfo: { status: 'Blocked' } }];
+  await call('SendLocalList', { listVersion: 2, updateType: 'Full', localAuthorizationList: entries });
+  await call('SendLocalList', { listVersion: 1, updateType: 'Differential', localAuthorizationList: [{ idTag: 'A' }] });
+  await call('SendLocalList', { listVersion: 0, updateType: 'Full' });
+  await call('GetLocalListVersion', {});
+
+  await call('GetDiagnostics', { location });
+  const log = { remoteLocation: location };
+  await call('GetLog', { logType: 'SecurityLog', requestId: 4, log });
+  await call('GetLog', { logType: 'DiagnosticsLog', requestId: 5, log });
+
+  const use = { certificateType: 'CentralSystemRootCertificate' };
+  await call('GetInstalledCertificateIds', use);
+  await call('InstallCertificate', { ...use, certificate: CERTIFICATE });
+  await call('InstallCertificate', { ...use, certificate: 'paper' });
+  const listed = await call('GetInstalledCertificateIds', use);
+  await call('DeleteCertificate', { certificateHashData: listed.certificateHashData[0] });
+  await call('DeleteCertificate', { certificateHashData: listed.certificateHashData[0] });
+  await call('CertificateSigned', { certificateChain: CERTIFICATE });
+  for (const requestedMessage of ['DiagnosticsStatusNotification', 'FirmwareStatusNotification']) {
+    await call('TriggerMessage', { requestedMessage });
+  }
+  for (const requestedMessage of ['BootNotification', 'LogStatusNotification', 'FirmwareStatusNotification', 'Heartbeat',
+    'MeterValues', 'SignChargePointCertificate', 'StatusNotification']) {
+    await call('ExtendedTriggerMessage', { requestedMessage });
+  }
+  await sleep(300);
+  await call('CertificateSigned', { certificateChain: CERTIFICATE });
+
+  const firmware = { location, retrieveDateTime: soon(), signingCertificate: CERTIFICATE, signature: 'c2lnbmF0dXJlb2ZmaWxl' };
+  await call('UpdateFirmware', { location, retrieveDate: soon() });
+  await sleep(500);
+  await call('SignedUpdateFirmware', { requestId: 6, firmware: { ...firmware, signingCertificate: 'paper' } });
+  await call('SignedUpdateFirmware', { requestId: 7, firmware: { ...firmware, installDateTime: later() } });
+  await sleep(500);
+  await call('TriggerMessage', { requestedMessage: 'FirmwareStatusNotification' });
+  await call('ExtendedTriggerMessage', { requestedMessage: 'FirmwareStatusNotification' });
 }
 
 const listening = await server.listen(Number(options.port), '127.0.0.1');

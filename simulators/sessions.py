@@ -1,0 +1,345 @@
+"""Vehicles and transactions of a charge point: plugged in, authorised, started, stopped, cut short, taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulators.authorisation import Authorisation
+from simulators.machine import Machine
+from simulators.outbox import Outgoing
+from simulators.profile_store import ACCEPTED, parse_profile
+from simulators.reports import Reports
+from simulators.reservations import Reservations
+from simulators.station import LocalTransaction, Outlet
+from simulators.vehicle import Vehicle
+from simulators.wire import Payload
+from twin_core.models.charger import ProfilePurpose
+from twin_core.models.ids import IdTag
+
+logger = logging.getLogger(__name__)
+
+_UNKNOWN_TRANSACTION = -1
+"""Transaction id in a StopTransaction whose start was never answered; the central system has to take it anyway."""
+_REMEMBERED = 1_000
+_SHOWN_BY_DRIVER = frozenset({"Local", "EVDisconnected"})
+"""Reasons for which a driver's tag is in StopTransaction; otherwise the charge point stopped by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A remote start that waits for a vehicle."""
+
+    id_tag: IdTag
+    profile: Payload | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Interrupted:
+    """A transaction that ran when the power went."""
+
+    running: LocalTransaction
+    meter_wh: int
+    stamp: str
+
+
+class Sessions:
+    """The transactions of one charge point.
+
+    Attributes:
+        history: the latest that ran here, each with its connector's number.
+    """
+
+    __slots__ = (
+        "_authorisation",
+        "_began_with",
+        "_expected",
+        "_interrupted",
+        "_machine",
+        "_reports",
+        "_reservations",
+        "_tags",
+        "_tasks",
+        "history",
+    )
+
+    def __init__(
+        self, machine: Machine, reports: Reports, authorisation: Authorisation, reservations: Reservations
+    ) -> None:
+        self._machine = machine
+        self._reports = reports
+        self._authorisation = authorisation
+        self._reservations = reservations
+        self._tags: dict[int, IdTag] = {}
+        self._expected: dict[int, _Expected] = {}
+        self._interrupted: dict[int, _Interrupted] = {}
+        self._began_with: dict[int, Payload] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.history: deque[tuple[int, LocalTransaction]] = deque(maxlen=_REMEMBERED)
+
+    # The driver ------------------------------------------------------------------------------------------------------
+
+    async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
+        """A vehicle is plugged in and its driver shows a tag; whether a transaction began."""
+        self._machine.advance()
+        outlet = self._machine.station.outlets[number]
+        outlet.vehicle = vehicle
+        self._tags[number] = id_tag
+        expected = self._expected.pop(number, None)
+        self._forget_expected(number)
+        self._reports.status(number)
+        self._machine.wake.set()
+        if expected is not None:
+            self._tags[number] = expected.id_tag
+            self.start(number, expected.id_tag, expected.profile)
+            return True
+        if not self._open_to(outlet, id_tag):
+            return False
+        if await self._authorisation.permits(id_tag) and outlet.vehicle is vehicle and self._open_to(outlet, id_tag):
+            self.start(number, id_tag)
+        return outlet.transaction is not None
+
+    async def swipe(self, number: int, id_tag: IdTag) -> bool:
+        """A driver shows a tag: it stops the transaction it may stop, or starts one; whether it did."""
+        outlet = self._machine.station.outlets[number]
+        running = outlet.transaction
+        if running is None:
+            vehicle = outlet.vehicle
+            if vehicle is None or not self._open_to(outlet, id_tag):
+                return False
+            if not await self._authorisation.permits(id_tag) or outlet.vehicle is not vehicle:
+                return False
+            self._tags[number] = id_tag
+            self.start(number, id_tag)
+            return True
+        # The tag that started may always stop; another only when it is permitted and of the same group.
+        if id_tag != running.id_tag and not await self._authorisation.permits(id_tag):
+            return False
+        if outlet.transaction is not running or not self._authorisation.same_group(id_tag, running.id_tag):
+            return False
+        self.stop(number, "Local", id_tag)
+        return True
+
+    def unplug(self, number: int) -> Vehicle | None:
+        """The vehicle leaves; it is handed back as it is then."""
+        self.stop(number, "EVDisconnected")
+        outlet = self._machine.station.outlets[number]
+        self._reports.status_if_new(number)
+        vehicle = outlet.release()
+        self._tags.pop(number, None)
+        self._reports.status(number)
+        return vehicle
+
+    def _open_to(self, outlet: Outlet, id_tag: str) -> bool:
+        closed = not outlet.available or outlet.transaction is not None or self._machine.installing
+        return not closed and not self._reservations.blocks(outlet.number, id_tag)
+
+    # Remote start and stop -------------------------------------------------------------------------------------------
+
+    def remote_start(self, payload: Payload) -> Payload:
+        """Answer RemoteStartTransaction; it starts at once where a vehicle waits, else when one is plugged in."""
+        id_tag, profile = IdTag(payload["idTag"]), payload.get("chargingProfile")
+        number = self._free_for(id_tag, payload.get("connectorId"))
+        if number is None:
+            return {"status": "Rejected"}
+        if profile is not None:
+            parsed = parse_profile(number, profile, self._machine.station.own_s)
+            if parsed.purpose is not ProfilePurpose.TX:
+                return {"status": "Rejected"}
+        if self._machine.configuration.flag("AuthorizeRemoteTxRequests"):
+            asking = asyncio.create_task(self._expect_if_permitted(number, id_tag, profile))
+            self._tasks.add(asking)
+            asking.add_done_callback(self._tasks.discard)
+        else:
+            self._expect(number, id_tag, profile)
+        return {"status": "Accepted"}
+
+    def remote_stop(self, payload: Payload) -> Payload:
+        """Answer RemoteStopTransaction."""
+        for number, outlet in self._machine.station.outlets.items():
+            if outlet.transaction is not None and outlet.transaction.id == payload["transactionId"]:
+                self.stop(number, "Remote")
+                return {"status": "Accepted"}
+        return {"status": "Rejected"}
+
+    def _free_for(self, id_tag: IdTag, wanted: int | None) -> int | None:
+        """The connector for a remote start: one with a vehicle before one without."""
+        open_ones = [
+            outlet
+            for number, outlet in self._machine.station.outlets.items()
+            if wanted in (None, number)
+            and number not in self._expected
+            and not outlet.finishing
+            and self._open_to(outlet, id_tag)
+        ]
+        open_ones.sort(key=lambda outlet: outlet.vehicle is None)
+        return open_ones[0].number if open_ones else None
+
+    async def _expect_if_permitted(self, number: int, id_tag: IdTag, profile: Payload | None) -> None:
+        permitted = await self._authorisation.permits(id_tag)
+        if permitted and self._free_for(id_tag, number) is not None:
+            self._expect(number, id_tag, profile)
+
+    def _expect(self, number: int, id_tag: IdTag, profile: Payload | None) -> None:
+        if self._machine.station.outlets[number].vehicle is not None:
+            self._tags[number] = id_tag
+            self.start(number, id_tag, profile)
+            return
+        self._expected[number] = _Expected(id_tag, profile)
+        self._machine.expecting.add(number)
+        timeout_s = self._machine.configuration.number("ConnectionTimeOut")
+        self._machine.later(f"expected {number}", timeout_s, lambda: self._forget_expected(number))
+
+    def _forget_expected(self, number: int) -> None:
+        self._expected.pop(number, None)
+        self._machine.expecting.discard(number)
+        self._machine.agenda.cancel(f"expected {number}")
+
+    # Transactions ----------------------------------------------------------------------------------------------------
+
+    def start(self, number: int, id_tag: IdTag, profile: Payload | None = None) -> None:
+        """Begin a transaction at a connector with a vehicle and none running."""
+        machine = self._machine
+        machine.advance()
+        outlet = machine.station.outlets[number]
+        if outlet.transaction is not None or outlet.vehicle is None:
+            return
+        running = LocalTransaction(id_tag, machine.station.own_s, round(outlet.register_kwh * 1000))
+        outlet.transaction = running
+        self.history.append((number, running))
+        outlet.finishing = False
+        if profile is not None:
+            self._install(number, profile)
+        machine.station.reconsider()
+        reservation = self._reservations.usable(number, id_tag)
+        payload = self._reports.started(number, running, None if reservation is None else reservation.id)
+        if reservation is not None:
+            self._reservations.end(reservation.id)
+        self._put("StartTransaction", payload, lambda answer: self._started(number, running, answer))
+        begin = self._reports.transaction_value(number, "Transaction.Begin")
+        if begin is not None:
+            self._began_with[number] = begin
+        self._reports.begin_sampling(number)
+        machine.wake.set()
+
+    def _put(self, action: str, payload: Payload, on_answer: Callable[[Payload], None]) -> None:
+        self._machine.outbox.put(Outgoing(action, lambda: payload, durable=True, on_answer=on_answer))
+
+    def _install(self, number: int, profile: Payload) -> None:
+        station = self._machine.station
+        status = station.profiles.install(parse_profile(number, profile, station.own_s), station.scene(number))
+        if status != ACCEPTED:
+            logger.warning("refused", extra={"what": "profile of a remote start", "connector": number})
+
+    def _started(self, number: int, running: LocalTransaction, answer: Payload) -> None:
+        identifier = answer.get("transactionId")
+        running.id = identifier if isinstance(identifier, int) else None
+        self._authorisation.learn(running.id_tag, answer)
+        running.accepted = answer.get("idTagInfo", {}).get("status", "Accepted") == "Accepted"
+        self._machine.station.reconsider()
+        must_stop = self._machine.configuration.flag("StopTransactionOnInvalidId")
+        if not running.accepted and must_stop and self._machine.station.outlets[number].transaction is running:
+            self.stop(number, "DeAuthorized")
+
+    def stop(self, number: int, reason: str, id_tag: IdTag | None = None) -> None:
+        """End the transaction at a connector, if there is one; `id_tag` is the one shown to stop it."""
+        machine = self._machine
+        machine.advance()
+        outlet = machine.station.outlets[number]
+        running = outlet.transaction
+        if running is None:
+            return
+        end = self._reports.transaction_value(number, "Transaction.End")
+        shown = (id_tag or running.id_tag) if reason in _SHOWN_BY_DRIVER else None
+        self._tell_end(
+            number, running, reason, _Interrupted(running, _register_wh(outlet), machine.stamp()), end, shown
+        )
+        outlet.transaction = None
+        outlet.finishing = True
+        outlet.available = outlet.available and not outlet.out_of_service_next
+        machine.station.profiles.end_transaction(number)
+        machine.station.reconsider()
+        machine.advance()
+        machine.wake.set()
+
+    def _tell_end(
+        self,
+        number: int,
+        running: LocalTransaction,
+        reason: str,
+        ended: _Interrupted,
+        end: Payload | None = None,
+        id_tag: IdTag | None = None,
+    ) -> None:
+        """Put StopTransaction into the queue, its transaction id as it is known when it is sent."""
+        running.meter_stop_wh = ended.meter_wh
+        payload: Payload = {"meterStop": ended.meter_wh, "timestamp": ended.stamp, "reason": reason}
+        if id_tag is not None:
+            payload["idTag"] = id_tag
+        values = [value for value in (self._began_with.pop(number, None), end) if value is not None]
+        if values:
+            payload["transactionData"] = values
+
+        def answered(answer: Payload) -> None:
+            running.stop_answered = True
+            self._authorisation.learn(running.id_tag, answer)
+
+        def made() -> Payload:
+            return {"transactionId": _UNKNOWN_TRANSACTION if running.id is None else running.id, **payload}
+
+        self._machine.outbox.put(Outgoing("StopTransaction", made, durable=True, on_answer=answered))
+
+    # Interruptions ---------------------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """The power goes: nothing is said, nothing is offered, and what ran is remembered."""
+        machine = self._machine
+        stamp = machine.stamp()
+        for number in list(self._expected):
+            self._forget_expected(number)
+        for number, outlet in machine.station.outlets.items():
+            if outlet.transaction is not None:
+                self._interrupted[number] = _Interrupted(outlet.transaction, _register_wh(outlet), stamp)
+                outlet.transaction = None
+        machine.station.reconsider()
+        machine.advance()
+
+    def power_back(self, reason: str, *, resume: bool) -> None:
+        """Take up what was interrupted, where the vehicle is still here, or end it as of the interruption."""
+        station = self._machine.station
+        for number, interrupted in self._interrupted.items():
+            outlet = station.outlets[number]
+            if resume and outlet.vehicle is not None and outlet.transaction is None:
+                outlet.transaction = interrupted.running
+                self._reports.begin_sampling(number)
+                continue
+            self._tell_end(number, interrupted.running, reason, interrupted)
+            outlet.finishing = outlet.vehicle is not None and outlet.transaction is None
+            outlet.available = outlet.available and not outlet.out_of_service_next
+            station.profiles.end_transaction(number)
+        self._interrupted.clear()
+        station.reconsider()
+        self._machine.wake.set()
+
+    def start_again(self) -> None:
+        """After a reset, vehicles that are still plugged in charge on under a new transaction."""
+        for number, id_tag in list(self._tags.items()):
+            outlet = self._machine.station.outlets[number]
+            if outlet.finishing and outlet.available:
+                self.start(number, id_tag)
+
+    def stop_all(self, reason: str) -> None:
+        """End every transaction."""
+        for number in self._machine.station.outlets:
+            self.stop(number, reason)
+
+    def running(self) -> bool:
+        """Whether any transaction runs."""
+        return any(outlet.transaction is not None for outlet in self._machine.station.outlets.values())
+
+
+def _register_wh(outlet: Outlet) -> int:
+    return round(outlet.register_kwh * 1000)
