@@ -100,6 +100,16 @@ def test_a_default_for_the_connector_goes_before_one_for_the_whole_station() -> 
     assert limit_at([everywhere, here], NOON, Scene(2, transaction_start_s=NOON)) == 10
 
 
+def test_the_stack_level_counts_before_the_connector() -> None:
+    everywhere, here = profile(10, number=1, connector=0, level=1), profile(20, number=2, connector=1)
+    assert limit_at([everywhere, here], NOON, RUNNING) == 10
+
+
+def test_where_the_default_of_a_connector_has_ended_the_one_for_the_whole_station_holds_again() -> None:
+    everywhere, here = profile(10, number=1, connector=0), profile(20, number=2, connector=1, duration=60)
+    assert composite([everywhere, here], NOON, NOON + 300, RUNNING) == (Step(NOON, 20), Step(NOON + 60, 10))
+
+
 def test_validity_begins_at_its_first_and_ends_before_its_last_moment() -> None:
     one = profile(16, valid=(NOON + 10, NOON + 20))
     found = [limit_at([one], NOON + t, RUNNING) for t in (9, 10, 19, 20)]
