@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from simulators import requests
 from simulators.controller import Controller
+from simulators.hardware import Hardware
 from simulators.outbox import RetryRule
 from simulators.quirks import Quirks
 from simulators.vehicle import Vehicle
@@ -46,6 +47,7 @@ class ChargePoint:
         rng: random.Random,
         quirks: Quirks = Quirks(),  # noqa: B008 - frozen, so sharing it is safe
         password: str | None = None,
+        hardware: Hardware = Hardware(),  # noqa: B008 - frozen, so sharing it is safe
     ) -> None:
         """Prepare it.
 
@@ -56,9 +58,10 @@ class ChargePoint:
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
             password: shown as Basic authentication (OCPP security profile 1).
+            hardware: how it is built.
         """
         self.spec = spec
-        self.controller = Controller(spec, clock, quirks)
+        self.controller = Controller(spec, clock, quirks, hardware)
         self.booted = asyncio.Event()
         self.wire = WireCounts()
         self.links = 0

@@ -12,6 +12,7 @@ from collections import deque
 from datetime import timedelta
 
 from simulators.configuration import MEASURANDS, Configuration
+from simulators.hardware import Hardware
 from simulators.outbox import Outbox, Outgoing
 from simulators.profile_store import parse_profile, seconds_of
 from simulators.quirks import Quirks
@@ -40,12 +41,12 @@ class Controller:
         transactions: the latest that ran here, each with its connector's number.
     """
 
-    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
+    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks, hardware: Hardware = Hardware()) -> None:  # noqa: B008
         now = clock.now()
         offset_s = (now.utc + timedelta(seconds=quirks.clock_skew_s)).timestamp() - now.monotonic_s
         self._clock = clock
         self.quirks = quirks
-        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s)
+        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s, hardware=hardware)
         self.configuration = Configuration(spec, quirks)
         self.outbox = Outbox()
         self.rebooting = asyncio.Event()
@@ -124,7 +125,7 @@ class Controller:
             self._reported[number] = status
         payload = {
             "connectorId": number,
-            "errorCode": "NoError",
+            "errorCode": "NoError" if outlet is None else outlet.error_code,
             "status": status.value,
             "timestamp": timestamp(self.station.own_time),
         }
