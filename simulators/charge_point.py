@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from simulators import requests
 from simulators.controller import Controller
-from simulators.hardware import Hardware
 from simulators.outbox import RetryRule
 from simulators.quirks import Quirks
 from simulators.vehicle import Vehicle
@@ -47,7 +46,6 @@ class ChargePoint:
         rng: random.Random,
         quirks: Quirks = Quirks(),  # noqa: B008 - frozen, so sharing it is safe
         password: str | None = None,
-        hardware: Hardware = Hardware(),  # noqa: B008 - frozen, so sharing it is safe
     ) -> None:
         """Prepare it.
 
@@ -58,10 +56,9 @@ class ChargePoint:
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
             password: shown as Basic authentication (OCPP security profile 1).
-            hardware: how it is built.
         """
         self.spec = spec
-        self.controller = Controller(spec, clock, quirks, hardware)
+        self.controller = Controller(spec, clock, quirks)
         self.booted = asyncio.Event()
         self.wire = WireCounts()
         self.links = 0

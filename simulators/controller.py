@@ -12,7 +12,6 @@ from collections import deque
 from datetime import timedelta
 
 from simulators.configuration import MEASURANDS, Configuration
-from simulators.hardware import Hardware
 from simulators.outbox import Outbox, Outgoing
 from simulators.profile_store import parse_profile, seconds_of
 from simulators.quirks import Quirks
@@ -41,12 +40,12 @@ class Controller:
         transactions: the latest that ran here, each with its connector's number.
     """
 
-    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks, hardware: Hardware = Hardware()) -> None:  # noqa: B008
+    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
         now = clock.now()
         offset_s = (now.utc + timedelta(seconds=quirks.clock_skew_s)).timestamp() - now.monotonic_s
         self._clock = clock
         self.quirks = quirks
-        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s, hardware=hardware)
+        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s)
         self.configuration = Configuration(spec, quirks)
         self.outbox = Outbox()
         self.rebooting = asyncio.Event()
@@ -125,7 +124,7 @@ class Controller:
             self._reported[number] = status
         payload = {
             "connectorId": number,
-            "errorCode": "NoError" if outlet is None else outlet.error_code,
+            "errorCode": "NoError",
             "status": status.value,
             "timestamp": timestamp(self.station.own_time),
         }
