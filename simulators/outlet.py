@@ -43,11 +43,12 @@ class Outlet:
         available: False while it is out of service.
         finishing: a transaction ended and the vehicle is still here.
         out_of_service_next: it goes out of service when the running transaction ends.
+        meter_error: relative error of its meter; set while nothing is plugged in.
         fault: what is wrong at the vehicle interface; None when nothing is.
         interrupted: its pilot is interrupted to wake the vehicle.
     """
 
-    def __init__(self, spec: ConnectorSpec, register_kwh: float = 0.0, meter_error: float = 0.0) -> None:
+    def __init__(self, spec: ConnectorSpec, register_kwh: float = 0.0) -> None:
         self.spec = spec
         self.transaction: LocalTransaction | None = None
         self.offered_a = 0.0
@@ -58,7 +59,7 @@ class Outlet:
         self.fault: PilotFault | None = None
         self.interrupted = False
         self._vehicle: Vehicle | None = None
-        self._gain = 1.0 + meter_error
+        self.meter_error = 0.0
         self._base_kwh = register_kwh
 
     @property
@@ -85,7 +86,7 @@ class Outlet:
     @property
     def register_kwh(self) -> float:
         """Lifetime import register, as its meter counts."""
-        return self._base_kwh + (self._vehicle.delivered_kwh * self._gain if self._vehicle else 0.0)
+        return self._base_kwh + (self._vehicle.delivered_kwh * (1.0 + self.meter_error) if self._vehicle else 0.0)
 
     @property
     def n_phases(self) -> int:
@@ -99,7 +100,7 @@ class Outlet:
 
     def metered_currents(self) -> tuple[float, ...]:
         """What its meter reads on each of its phases, in the charger's own order L1, L2, L3."""
-        read_a, using = self.current_a * self._gain, self.n_phases
+        read_a, using = self.current_a * (1.0 + self.meter_error), self.n_phases
         return tuple(read_a if k < using else 0.0 for k in range(len(self.spec.phases)))
 
     def grid_currents(self) -> PhaseCurrents:

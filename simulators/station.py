@@ -49,10 +49,8 @@ class Station:
     ) -> None:
         self.spec = spec
         self.quirks = quirks
-        self.hardware = hardware
         self.profiles = ProfileStore(quirks)
-        self.outlets = {c.id.number: Outlet(c, meter_error=hardware.meter_error) for c in spec.connectors}
-        self._wakers = {number: Waker(hardware.wakes_after_s) for number in self.outlets}
+        self.outlets = {c.id.number: Outlet(c) for c in spec.connectors}
         self._switching: dict[int, tuple[int, float]] = {}
         self._n_phases = len({phase for c in spec.connectors for phase in c.phases})
         self.clock_offset_s = clock_offset_s
@@ -60,6 +58,15 @@ class Station:
         self._begun_s = at_s
         self._valid_until_s = -math.inf
         self._version = -1
+        self.fit(hardware)
+
+    def fit(self, hardware: Hardware) -> None:
+        """Build it another way, while nothing is plugged in."""
+        self.hardware = hardware
+        self._wakers = {number: Waker(hardware.wakes_after_s) for number in self.outlets}
+        for outlet in self.outlets.values():
+            outlet.meter_error = hardware.meter_error
+        self.reconsider()
 
     @property
     def own_s(self) -> float:
