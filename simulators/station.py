@@ -193,14 +193,19 @@ class Station:
         if self._disobeys():
             step = Step(step.start_s, None)
         ready_s = self._phases_ready_s(outlet, step.n_phases)
-        most_a = outlet.most_a if step.limit_a is None else min(step.limit_a, outlet.most_a)
-        wish_a = quantise_down(most_a, self.quirks.step_a)
         if ready_s > self._at_s:
             return None, min(until_s, ready_s)
+        wish_a = self._wish(outlet, step.limit_a)
         # A limit below what pays is obeyed; the supply is only not cut up so small by the charger itself.
         least_a = max(MINIMUM_CURRENT_A, min(step.least_a, wish_a))
         phases = outlet.spec.phases[: outlet.phases_on]
         return Claim(outlet.number, wish_a, phases, running.started_s, least_a), until_s
+
+    def _wish(self, outlet: Outlet, limit_a: float | None) -> float:
+        """What an outlet would offer if it had the supply to itself."""
+        hardware_a = outlet.most_a
+        offered_a = quantise_down(hardware_a if limit_a is None else min(limit_a, hardware_a), self.quirks.step_a)
+        return offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0
 
     def _phases_ready_s(self, outlet: Outlet, asked: int | None) -> float:
         """When the contactor closes as many phases as a profile asks for, where the charger can choose at all."""
