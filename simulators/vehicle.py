@@ -185,10 +185,8 @@ class Vehicle:
         """The pilot it goes by changes; a pause is what sends it to sleep."""
         paused, was_paused = pilot_a < MINIMUM_CURRENT_A, self._pilot_a < MINIMUM_CURRENT_A
         self._pilot_a = pilot_a
-        if paused and not was_paused:
-            self._asleep_from_s = self._bedtime_s()
-        elif not paused and not self.asleep:
-            self._asleep_from_s = math.inf
+        if not self.asleep and paused != was_paused:
+            self._asleep_from_s = self._bedtime_s() if paused else math.inf
 
     def _target_a(self) -> float:
         if not self.asks(self._pilot_a):

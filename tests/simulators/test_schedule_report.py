@@ -11,6 +11,7 @@ import pytest
 from simulators.composite import Period
 from simulators.pilot import Cable
 from simulators.profile_store import MAX_PERIODS, parse_profile
+from simulators.quirks import quirks
 from simulators.schedule_report import MAX_DURATION_S, schedule_report
 from simulators.station import Station
 from tests.simulators.chargers import charger
@@ -62,6 +63,14 @@ def test_the_whole_charge_point_tells_its_supply_and_its_maximum() -> None:
     one = station(charger(connectors=2, supply_max_a=40.0))
     told(one, 0, 25.0, "ChargePointMaxProfile", duration=100)
     assert limits(reported(one, 0)) == [(0, 25.0, 3), (100, 40.0, 3)]
+
+
+def test_a_limit_taken_in_watts_is_told_in_amperes_rounded_down() -> None:
+    one = station(quirks=quirks(["watts-only"]))
+    begin(one, 1, vehicle())
+    assert told(one, 1, 7145.0, unit="W") == "Accepted"
+    assert limits(reported(one)) == [(0, 10.3, 3)]
+    assert limits(reported(one, unit=RateUnit.WATT)) == [(0, 7145.0, 3)]
 
 
 def test_it_knows_nothing_of_a_connector_there_is_not() -> None:
