@@ -169,6 +169,8 @@ def plan_replay(
             energy_kwh=energy_kwh,
             soc=soc,
             battery=kind.battery(len(connector.phases)),
+            habits=kind.habits,
+            cable=kind.cable,
         )
         most_kwh = feasible_kwh(visit, connector, reaction_s=_REACTION_S) * _USE
         planned.append(replace(visit, energy_kwh=round(min(energy_kwh, most_kwh), 3)))

@@ -92,6 +92,8 @@ def _visit(
         energy_kwh=rng.uniform(*rules.energy_kwh),
         soc=rng.uniform(0.1, 0.5),
         battery=kind.battery(len(connector.phases)),
+        habits=kind.habits,
+        cable=kind.cable,
     )
     reaction_s = min(_REACTION_S, 0.3 * session.stay_s)
     most_kwh = feasible_kwh(session, connector, reaction_s=reaction_s) * rules.use_share

@@ -68,6 +68,8 @@ def _explicit(scenario: Scenario, connectors: Sequence[ConnectorSpec], minutes: 
                 energy_kwh=session.energy_kwh,
                 soc=soc,
                 battery=kind.battery(len(connector.phases)),
+                habits=kind.habits,
+                cable=kind.cable,
             )
         )
     return planned

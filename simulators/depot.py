@@ -20,7 +20,7 @@ from simulators.scenario import Scenario
 from simulators.vehicle import Vehicle
 from simulators.visit import PlannedSession, feasible_kwh
 from twin_core.errors import ConfigurationError
-from twin_core.models.ids import ConnectorId, IdTag, NodeId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId
 from twin_core.models.quantities import NO_CURRENT, Instant, PhaseCurrents, add_currents
 from twin_core.models.site import SiteTree
 from twin_core.ports import Clock
@@ -113,6 +113,8 @@ class DepotSimulation:
             )
             for spec in site.chargers
         }
+        for name, build in scenario.hardware.items():
+            self.charge_points[ChargerId(name)].controller.station.fit(build.hardware)
         self._clock = clock
         self._seed = seed
         self._publish = publish
@@ -203,6 +205,8 @@ class DepotSimulation:
             wanted_kwh=session.energy_kwh,
             at_s=self._clock.now().monotonic_s,
             rng=rng,
+            habits=session.habits,
+            cable=session.cable,
         )
         started = await charge_point.plug(session.connector_id.number, vehicle, session.id_tag)
         await self._until(session.departure_s)
@@ -265,9 +269,9 @@ def _utc(moment: Instant) -> str:
 def _check_names(scenario: Scenario, site: SiteTree) -> None:
     """Everything that the scenario names must be in the site, and be able to happen there."""
     chargers = {str(charger.id) for charger in site.chargers}
-    for charger in scenario.quirks:
+    for table, charger in (*(("quirks", c) for c in scenario.quirks), *(("hardware", c) for c in scenario.hardware)):
         if charger not in chargers:
-            raise ConfigurationError(f"scenario.quirks: there is no charger {charger!r} at {site.name}")
+            raise ConfigurationError(f"scenario.{table}: there is no charger {charger!r} at {site.name}")
     named = [("base_load", load.node) for load in scenario.base_load]
     named += [("meters", meter.node) for meter in scenario.meters]
     named += [("limit_changes", change.node) for change in scenario.limit_changes]

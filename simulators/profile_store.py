@@ -59,6 +59,7 @@ def parse_profile(connector: int, raw: Mapping[str, Any], installed_s: float) ->
             valid_to_s=_optional_seconds(raw.get("validTo")),
             recurrency=None if recurrency is None else Recurrency(recurrency),
             transaction_id=raw.get("transactionId"),
+            least_rate=float(schedule.get("minChargingRate") or 0.0),
         )
     except KeyError as error:
         raise CallError("OccurenceConstraintViolation", f"{error.args[0]} is missing") from error
@@ -69,7 +70,10 @@ def parse_profile(connector: int, raw: Mapping[str, Any], installed_s: float) ->
 
 
 def _parse_period(raw: Mapping[str, Any]) -> Period:
-    return Period(float(raw["startPeriod"]), float(raw["limit"]), raw.get("numberPhases"))
+    phases = raw.get("numberPhases")
+    if phases is not None and (not isinstance(phases, int) or isinstance(phases, bool)):
+        raise TypeError(f"numberPhases {phases!r} is no whole number")
+    return Period(float(raw["startPeriod"]), float(raw["limit"]), phases)
 
 
 def _optional_seconds(text: str | None) -> float | None:
@@ -122,7 +126,9 @@ class ProfileStore:
         starts = [period.start_s for period in profile.periods]
         if not starts or len(starts) > MAX_PERIODS or starts[0] != 0 or starts != sorted(set(starts)):
             return True
-        if not all(period.limit >= 0 for period in profile.periods):
+        if not all(period.limit >= 0 and period.n_phases in (None, 1, 2, 3) for period in profile.periods):
+            return True
+        if not profile.least_rate >= 0 or (profile.duration_s is not None and not profile.duration_s >= 0):
             return True
         if profile.kind is ProfileKind.RECURRING and (profile.recurrency is None or profile.start_s is None):
             return True

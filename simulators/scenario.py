@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from simulators.hardware import Hardware
+from simulators.pilot import Cable
 from simulators.quirks import QUIRKS
-from simulators.vehicle import Battery
+from simulators.sharing import Sharing
+from simulators.vehicle import Battery, Habits
 from twin_core.errors import ConfigurationError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,6 +37,10 @@ class VehicleKind(_Table):
     Attributes:
         name: its vehicles show the tags NAME-01, NAME-02, …
         count: how many there are.
+        cable_a: rating of the cable they bring along; None where chargers have one of their own.
+        min_current_a: below this they take nothing.
+        sleeps_after_min: offered nothing for so long they sleep until their pilot is interrupted; None for never.
+        needs_ventilation: they charge only where the place is ventilated.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$")]
@@ -43,6 +50,24 @@ class VehicleKind(_Table):
     max_current_a: Annotated[float, Field(ge=6, le=80)] = 16.0
     taper_soc: Share = 0.8
     efficiency: Annotated[float, Field(gt=0.5, le=1)] = 0.92
+    cable_a: Literal[13, 20, 32, 63] | None = None
+    min_current_a: Annotated[float, Field(ge=6, le=32)] = 6.0
+    sleeps_after_min: Positive | None = None
+    needs_ventilation: bool = False
+
+    @property
+    def cable(self) -> Cable | None:
+        """The cable that its vehicles bring along."""
+        return None if self.cable_a is None else Cable(self.cable_a)
+
+    @property
+    def habits(self) -> Habits:
+        """What its vehicles do unlike others."""
+        return Habits(
+            min_current_a=self.min_current_a,
+            needs_ventilation=self.needs_ventilation,
+            sleeps_after_s=None if self.sleeps_after_min is None else self.sleeps_after_min * 60,
+        )
 
     def tag(self, number: int) -> str:
         """Tag of its vehicle with a number from 1."""
@@ -155,6 +180,21 @@ class LimitChange(_Table):
         return self
 
 
+class Build(_Table):
+    """How a charger is built, where it is no plain wallbox; see `simulators.hardware.Hardware`."""
+
+    sharing: Sharing = Sharing.EQUAL
+    ventilated: bool = False
+    wakes_after_s: Positive | None = None
+    switches_phases: bool = False
+    meter_error: Annotated[float, Field(ge=-0.1, le=0.1)] = 0.0
+
+    @property
+    def hardware(self) -> Hardware:
+        """As the charge point takes it."""
+        return Hardware(**self.model_dump())
+
+
 class Scenario(_Table):
     """The `[scenario]` table.
 
@@ -163,6 +203,7 @@ class Scenario(_Table):
         minutes: length of the run unless the command says otherwise.
         requests: whether drivers' wishes are announced on `depot/{site}/request`.
         quirks: charger → names out of `simulators.quirks.QUIRKS`.
+        hardware: charger → how it is built.
     """
 
     start: datetime
@@ -177,6 +218,7 @@ class Scenario(_Table):
     limit_changes: tuple[LimitChange, ...] = ()
     requests: bool = True
     quirks: dict[str, tuple[str, ...]] = {}
+    hardware: dict[str, Build] = {}
 
     @field_validator("timezone")
     @classmethod

@@ -7,148 +7,66 @@ they are due, so nobody has to look in at that moment.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from simulators.composite import Scene, changes, limit_at
+from simulators.composite import Profile, Scene, Step, composite
+from simulators.hardware import Hardware
+from simulators.outlet import LocalTransaction, Outlet
+from simulators.pilot import PilotFault
 from simulators.profile_store import ProfileStore
 from simulators.quirks import Quirks
-from simulators.vehicle import PilotState, Vehicle
-from twin_core.models.charger import ChargerSpec, ConnectorSpec, ConnectorStatus, ProfilePurpose
-from twin_core.models.ids import IdTag
-from twin_core.models.quantities import (
-    MINIMUM_CURRENT_A,
-    NO_CURRENT,
-    PhaseCurrents,
-    add_currents,
-    current_on,
-    quantise_down,
-)
+from simulators.sharing import Claim, share
+from simulators.wakeup import Waker
+from twin_core.models.charger import ChargerSpec, ProfilePurpose
+from twin_core.models.quantities import MINIMUM_CURRENT_A, NO_CURRENT, PhaseCurrents, add_currents, quantise_down
 
+__all__ = ["LocalTransaction", "Outlet", "Station"]
+
+SWITCH_S = 10.0
+"""Pause a charger makes to go over to another number of phases."""
 _LOOK_AHEAD_S = 3600.0
 _RESOLUTION_S = 1e-3
 """Unix time in a float is good for about a microsecond: a change may be found this much late, never in vain."""
-_DRAWING_A = 0.2
-"""Current above which a vehicle counts as charging."""
-
-
-@dataclass(slots=True)
-class LocalTransaction:
-    """A transaction as the charge point knows it.
-
-    Attributes:
-        id: given by the central system; None until it answered.
-        started_s: on the charge point's own UTC clock.
-        meter_stop_wh: None while it runs.
-        stop_answered: the central system has answered its StopTransaction.
-    """
-
-    id_tag: IdTag
-    started_s: float
-    meter_start_wh: int
-    id: int | None = None
-    accepted: bool = True
-    meter_stop_wh: int | None = None
-    stop_answered: bool = False
-
-
-class Outlet:
-    """One connector.
-
-    Attributes:
-        register_kwh: lifetime import register.
-        offered_a: current the control pilot offers now.
-        available: False while it is out of service.
-        finishing: a transaction ended and the vehicle is still here.
-        out_of_service_next: it goes out of service when the running transaction ends.
-    """
-
-    def __init__(self, spec: ConnectorSpec, register_kwh: float = 0.0) -> None:
-        self.spec = spec
-        self.vehicle: Vehicle | None = None
-        self.transaction: LocalTransaction | None = None
-        self.offered_a = 0.0
-        self.available = True
-        self.finishing = False
-        self.out_of_service_next = False
-        self._base_kwh = register_kwh
-
-    @property
-    def number(self) -> int:
-        """The connector's number, from 1."""
-        return self.spec.id.number
-
-    @property
-    def register_kwh(self) -> float:
-        """Lifetime import register."""
-        return self._base_kwh + (self.vehicle.delivered_kwh if self.vehicle else 0.0)
-
-    @property
-    def n_phases(self) -> int:
-        """Phases the plugged-in vehicle uses here, all of the connector's when there is none."""
-        installed = len(self.spec.phases)
-        return min(installed, self.vehicle.battery.n_phases) if self.vehicle else installed
-
-    @property
-    def current_a(self) -> float:
-        """Current per phase in use."""
-        return self.vehicle.current_a if self.vehicle else 0.0
-
-    def grid_currents(self) -> PhaseCurrents:
-        """What it draws from each phase of the grid connection."""
-        if self.vehicle is None:
-            return NO_CURRENT
-        return current_on(self.spec.phases[: self.n_phases], self.vehicle.current_a)
-
-    @property
-    def pilot(self) -> PilotState:
-        """State of the vehicle interface."""
-        if not self.available and self.vehicle is None:
-            return PilotState.FAULT
-        if self.vehicle is None:
-            return PilotState.NO_VEHICLE
-        charging = self.offered_a >= MINIMUM_CURRENT_A and not self.vehicle.satisfied
-        return PilotState.CHARGING if charging else PilotState.CONNECTED
-
-    @property
-    def status(self) -> ConnectorStatus:
-        """What StatusNotification has to say."""
-        if self.vehicle is None:
-            return ConnectorStatus.AVAILABLE if self.available else ConnectorStatus.UNAVAILABLE
-        if self.transaction is None:
-            return ConnectorStatus.FINISHING if self.finishing else ConnectorStatus.PREPARING
-        if self.current_a > _DRAWING_A:
-            return ConnectorStatus.CHARGING
-        if self.offered_a < MINIMUM_CURRENT_A:
-            return ConnectorStatus.SUSPENDED_EVSE
-        return ConnectorStatus.SUSPENDED_EV if self.vehicle.satisfied else ConnectorStatus.CHARGING
-
-    def release(self) -> Vehicle | None:
-        """Take the vehicle out; its energy stays in the register."""
-        self._base_kwh = self.register_kwh
-        vehicle, self.vehicle = self.vehicle, None
-        self.finishing = False
-        self.offered_a = 0.0
-        return vehicle
 
 
 class Station:
     """All outlets of one charge point, its supply and its profiles.
 
     Attributes:
+        hardware: its maker's choices.
         clock_offset_s: what the charge point's own UTC clock shows, less the monotonic clock.
     """
 
-    def __init__(self, spec: ChargerSpec, quirks: Quirks, *, at_s: float, clock_offset_s: float) -> None:
+    def __init__(
+        self,
+        spec: ChargerSpec,
+        quirks: Quirks,
+        *,
+        at_s: float,
+        clock_offset_s: float,
+        hardware: Hardware = Hardware(),  # noqa: B008 - frozen, so sharing it is safe
+    ) -> None:
         self.spec = spec
         self.quirks = quirks
         self.profiles = ProfileStore(quirks)
         self.outlets = {c.id.number: Outlet(c) for c in spec.connectors}
+        self._switching: dict[int, tuple[int, float]] = {}
+        self._n_phases = len({phase for c in spec.connectors for phase in c.phases})
         self.clock_offset_s = clock_offset_s
         self._at_s = at_s
         self._begun_s = at_s
         self._valid_until_s = -math.inf
         self._version = -1
+        self.fit(hardware)
+
+    def fit(self, hardware: Hardware) -> None:
+        """Build it another way, while nothing is plugged in."""
+        self.hardware = hardware
+        self._wakers = {number: Waker(hardware.wakes_after_s) for number in self.outlets}
+        for outlet in self.outlets.values():
+            outlet.meter_error = hardware.meter_error
+        self.reconsider()
 
     @property
     def own_s(self) -> float:
@@ -173,7 +91,7 @@ class Station:
         """What schedules of a connector depend on."""
         outlet = self.outlets.get(connector)
         if outlet is None:
-            return Scene(0)
+            return Scene(0, n_phases=self._n_phases)
         running = outlet.transaction
         return Scene(
             connector,
@@ -207,56 +125,114 @@ class Station:
                 total = add_currents(total, outlet.grid_currents())
         return total
 
+    def fail(self, number: int, fault: PilotFault) -> None:
+        """Something breaks at a connector: its contactor opens at once."""
+        outlet = self.outlets[number]
+        outlet.fault = fault
+        outlet.offered_a = 0.0
+        if outlet.vehicle is not None:
+            outlet.vehicle.cut()
+        self.reconsider()
+
+    def mend(self, number: int) -> None:
+        """What was broken at a connector is whole again."""
+        self.outlets[number].fault = None
+        self.reconsider()
+
+    # What is offered -------------------------------------------------------------------------------------------------
+
     def _offer(self) -> None:
-        wishes = {number: self._wish(outlet) for number, outlet in self.outlets.items()}
-        for number, offered_a in self._share(wishes).items():
-            outlet = self.outlets[number]
-            outlet.offered_a = offered_a
-            if outlet.vehicle is not None:
-                outlet.vehicle.offer(offered_a, self._at_s)
+        """Decide what every pilot offers, and until when that stands if nobody interferes."""
+        horizon_s = self._at_s + _LOOK_AHEAD_S
+        moments = [horizon_s]
+        claims: list[Claim] = []
+        for outlet in self.outlets.values():
+            claim, until_s = self._claim(outlet)
+            moments.append(until_s)
+            if claim is not None:
+                claims.append(claim)
+        cap_a, until_s = self._supply()
+        granted = share(
+            claims,
+            cap_a,
+            self.hardware.sharing,
+            connectors=len(self.outlets),
+            step_a=self.quirks.step_a,
+        )
+        for number, outlet in self.outlets.items():
+            moments.append(self._set_pilot(outlet, granted.get(number, 0.0)))
+        if self.quirks.disobeys_from_s is not None and not self._disobeys():
+            moments.append(self._begun_s + self.quirks.disobeys_from_s)
         self._version = self.profiles.version
-        self._valid_until_s = self._next_change_s()
+        self._valid_until_s = max(min(*moments, until_s), self._at_s + _RESOLUTION_S)
+
+    def _set_pilot(self, outlet: Outlet, granted_a: float) -> float:
+        """Offer a current, or what a waking pulse leaves of it; when that has to be looked at again."""
+        vehicle = outlet.vehicle
+        if vehicle is None:
+            outlet.offered_a = granted_a
+            return math.inf
+        pulse, again_s = self._wakers[outlet.number].look(vehicle, granted_a, self._at_s)
+        outlet.interrupted = pulse
+        outlet.offered_a = 0.0 if pulse else granted_a
+        vehicle.offer(outlet.offered_a, self._at_s)
+        return again_s
 
     def _disobeys(self) -> bool:
         since = self.quirks.disobeys_from_s
         return since is not None and self.uptime_s() >= since
 
-    def _wish(self, outlet: Outlet) -> float:
-        """What an outlet may offer by itself."""
-        if outlet.transaction is None or not outlet.transaction.accepted or not outlet.available:
-            return 0.0
-        hardware_a = outlet.spec.hardware_max_a
+    def _claim(self, outlet: Outlet) -> tuple[Claim | None, float]:
+        """What an outlet asks of the supply, None for nothing, and until when on the monotonic clock."""
+        running, vehicle = outlet.transaction, outlet.vehicle
+        if running is None or not running.accepted or not outlet.available:
+            return None, math.inf
+        if vehicle is not None and vehicle.habits.needs_ventilation and not self.hardware.ventilated:
+            return None, math.inf
+        step, until_s = self._now(self.profiles.profiles, self.scene(outlet.number))
         if self._disobeys():
-            return hardware_a
-        limit_a = limit_at(self.profiles.profiles, self.own_s, self.scene(outlet.number))
+            step = Step(step.start_s, None)
+        ready_s = self._phases_ready_s(outlet, step.n_phases)
+        if ready_s > self._at_s:
+            return None, min(until_s, ready_s)
+        wish_a = self._wish(outlet, step.limit_a)
+        # A limit below what pays is obeyed; the supply is only not cut up so small by the charger itself.
+        least_a = max(MINIMUM_CURRENT_A, min(step.least_a, wish_a))
+        phases = outlet.spec.phases[: outlet.phases_on]
+        return Claim(outlet.number, wish_a, phases, running.started_s, least_a), until_s
+
+    def _wish(self, outlet: Outlet, limit_a: float | None) -> float:
+        """What an outlet would offer if it had the supply to itself."""
+        hardware_a = outlet.most_a
         offered_a = quantise_down(hardware_a if limit_a is None else min(limit_a, hardware_a), self.quirks.step_a)
         return offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0
 
-    def _share(self, wishes: dict[int, float]) -> dict[int, float]:
-        """Divide the supply, and a ChargePointMaxProfile, evenly among the outlets that want some of it."""
-        station_a = self._station_limit_a()
-        wanting = [number for number, wish in wishes.items() if wish > 0]
-        while wanting and sum(wishes[n] for n in wanting) > station_a:
-            even_a = quantise_down(station_a / len(wanting), self.quirks.step_a)
-            if even_a >= MINIMUM_CURRENT_A:
-                wishes = {n: min(wish, even_a) for n, wish in wishes.items()}
-                break
-            wishes[wanting.pop()] = 0.0
-        return wishes
+    def _phases_ready_s(self, outlet: Outlet, asked: int | None) -> float:
+        """When the contactor closes as many phases as a profile asks for, where the charger can choose at all."""
+        installed = len(outlet.spec.phases)
+        wanted = 1 if asked == 1 else installed
+        if not self.hardware.switches_phases or wanted == outlet.phases_on:
+            self._switching.pop(outlet.number, None)
+            return self._at_s
+        target, ready_s = self._switching.get(outlet.number, (0, 0.0))
+        if target != wanted:
+            ready_s = self._at_s + SWITCH_S
+            self._switching[outlet.number] = (wanted, ready_s)
+        if self._at_s >= ready_s:
+            outlet.close(wanted)
+            del self._switching[outlet.number]
+        return ready_s
 
-    def _station_limit_a(self) -> float:
-        if self._disobeys():
-            return self.spec.supply_max_a
+    def _supply(self) -> tuple[float, float]:
+        """Current per phase that all outlets share, and until when on the monotonic clock."""
         own = [p for p in self.profiles.profiles if p.purpose is ProfilePurpose.CHARGE_POINT_MAX]
-        limit_a = limit_at(own, self.own_s, Scene(0))
-        return self.spec.supply_max_a if limit_a is None else min(limit_a, self.spec.supply_max_a)
+        if not own or self._disobeys():
+            return self.spec.supply_max_a, math.inf
+        step, until_s = self._now(own, self.scene(0))
+        cap_a = self.spec.supply_max_a if step.limit_a is None else min(step.limit_a, self.spec.supply_max_a)
+        return cap_a, until_s
 
-    def _next_change_s(self) -> float:
-        """Monotonic time of the next moment at which an offer may change by itself."""
-        horizon_s = self.own_s + _LOOK_AHEAD_S
-        moments = [horizon_s]
-        for number in self.outlets:
-            moments += changes(self.profiles.profiles, self.own_s, horizon_s, self.scene(number))[:1]
-        if self.quirks.disobeys_from_s is not None and not self._disobeys():
-            moments.append(self._begun_s + self.quirks.disobeys_from_s + self.clock_offset_s)
-        return max(min(moments) - self.clock_offset_s, self._at_s + _RESOLUTION_S)
+    def _now(self, profiles: Iterable[Profile], scene: Scene) -> tuple[Step, float]:
+        """The limit in force, and when it changes by itself on the monotonic clock."""
+        steps = composite(profiles, self.own_s, self.own_s + _LOOK_AHEAD_S, scene)
+        return steps[0], math.inf if len(steps) == 1 else steps[1].start_s - self.clock_offset_s

@@ -11,8 +11,8 @@ import math
 import random
 from collections import deque
 from dataclasses import dataclass
-from enum import StrEnum
 
+from simulators.pilot import Cable
 from twin_core.models.quantities import MINIMUM_CURRENT_A, power_kw
 
 FOLLOW_S = 5.0
@@ -22,17 +22,6 @@ _TRICKLE = 0.1
 """Share of its full current that a battery still takes when it is full."""
 _CHUNK_S = 10.0
 """Longest stretch over which the battery's acceptance counts as constant."""
-
-
-class PilotState(StrEnum):
-    """Vehicle interface states of IEC 61851-1."""
-
-    NO_VEHICLE = "A"
-    CONNECTED = "B"
-    CHARGING = "C"
-    VENTILATION = "D"
-    NO_PILOT = "E"
-    FAULT = "F"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +76,57 @@ class Battery:
         return flat_kwh + reached * band_kwh - start_kwh
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What one vehicle does unlike others.
+
+    Attributes:
+        min_current_a: offers below this are as good as none to it.
+        needs_ventilation: it asks for state D, and takes nothing where the place is not ventilated.
+        sleeps_after_s: offered nothing for so long it sleeps until its pilot is interrupted; None for never.
+    """
+
+    min_current_a: float = MINIMUM_CURRENT_A
+    needs_ventilation: bool = False
+    sleeps_after_s: float | None = None
+
+
 class Vehicle:
     """One plugged-in vehicle.
 
     Attributes:
         wanted_kwh: energy from the socket after which it stops by itself.
+        cable: that it brought along; None for one that is part of the charger.
+        n_phases: phases it draws from where it is plugged in.
         delivered_kwh: energy from the socket so far.
         current_a: current per phase it draws now.
         soc: state of charge now, in [0, 1].
     """
 
-    def __init__(self, battery: Battery, *, soc: float, wanted_kwh: float, at_s: float, rng: random.Random) -> None:
+    def __init__(
+        self,
+        battery: Battery,
+        *,
+        soc: float,
+        wanted_kwh: float,
+        at_s: float,
+        rng: random.Random,
+        habits: Habits = Habits(),
+        cable: Cable | None = None,
+    ) -> None:
         self.battery = battery
         self.soc = soc
         self.wanted_kwh = wanted_kwh
+        self.habits = habits
+        self.cable = cable
+        self.n_phases = battery.n_phases
         self.delivered_kwh = 0.0
         self.current_a = 0.0
         self._at_s = at_s
         self._pilot_a = 0.0
         self._announced_a = 0.0
         self._pending: deque[tuple[float, float]] = deque()
+        self._asleep_from_s = self._bedtime_s()
         self._delay_s = rng.uniform(0.3, 2.5)
         # Fast enough to lose its whole current in what is left of the 5 s: then no offer older than 5 s still counts.
         slowest = battery.max_current_a / (FOLLOW_S - _FOLLOW_MARGIN_S - self._delay_s)
@@ -117,25 +137,59 @@ class Vehicle:
         """Whether it has what it wants, or its battery is full."""
         return self.delivered_kwh >= self.wanted_kwh - 1e-9 or self.soc >= 1 - 1e-9
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it no longer looks at the pilot."""
+        return self._at_s >= self._asleep_from_s
+
+    def asks(self, offered_a: float) -> bool:
+        """Whether it would close its contactor (state C or D) at an offer."""
+        return offered_a >= self.habits.min_current_a and not self.satisfied and not self.asleep
+
+    def connect(self, n_phases: int) -> None:
+        """It is, or goes on, at an outlet with so many phases."""
+        self.n_phases = min(n_phases, self.battery.n_phases)
+
     def offer(self, offered_a: float, at_s: float) -> None:
         """The pilot changes at a moment not before the one it was advanced to."""
         if offered_a != self._announced_a:
             self._announced_a = offered_a
             self._pending.append((at_s + self._delay_s, offered_a))
 
+    def cut(self) -> None:
+        """The charger opens its contactor: nothing flows from this moment on, and the pilot offers nothing."""
+        self.current_a = 0.0
+        self._pending.clear()
+        self._announced_a = 0.0
+        self._see(0.0)
+
+    def wake(self) -> None:
+        """The pilot was interrupted: a sleeping vehicle looks at it again."""
+        self._asleep_from_s = self._bedtime_s()
+
     def advance(self, to_s: float) -> None:
         """Live on to a moment."""
         while self._at_s < to_s:
             while self._pending and self._pending[0][0] <= self._at_s:
-                self._pilot_a = self._pending.popleft()[1]
+                self._see(self._pending.popleft()[1])
             until = min(to_s, self._at_s + _CHUNK_S)
             if self._pending:
                 until = min(until, self._pending[0][0])
             self._draw(until - self._at_s)
             self._at_s = until
 
+    def _bedtime_s(self) -> float:
+        return math.inf if self.habits.sleeps_after_s is None else self._at_s + self.habits.sleeps_after_s
+
+    def _see(self, pilot_a: float) -> None:
+        """The pilot it goes by changes; a pause is what sends it to sleep."""
+        paused, was_paused = pilot_a < MINIMUM_CURRENT_A, self._pilot_a < MINIMUM_CURRENT_A
+        self._pilot_a = pilot_a
+        if not self.asleep and paused != was_paused:
+            self._asleep_from_s = self._bedtime_s() if paused else math.inf
+
     def _target_a(self) -> float:
-        if self.satisfied or self._pilot_a < MINIMUM_CURRENT_A:
+        if not self.asks(self._pilot_a):
             return 0.0
         return min(self._pilot_a, self.battery.acceptance(self.soc) * self.battery.max_current_a)
 
@@ -145,7 +199,7 @@ class Vehicle:
         ramp_s = min(dt_s, abs(gap) / self._slew_a_per_s)
         reached = target if ramp_s < dt_s else self.current_a + math.copysign(self._slew_a_per_s * ramp_s, gap)
         ampere_s = (self.current_a + reached) / 2 * ramp_s + reached * (dt_s - ramp_s)
-        energy_kwh = power_kw(ampere_s, self.battery.n_phases) / 3600
+        energy_kwh = power_kw(ampere_s, self.n_phases) / 3600
         room_kwh = min(
             self.wanted_kwh - self.delivered_kwh,
             (1 - self.soc) * self.battery.capacity_kwh / self.battery.efficiency,

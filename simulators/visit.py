@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.vehicle import Battery
+from simulators.pilot import Cable
+from simulators.vehicle import Battery, Habits
 from twin_core.models.charger import ConnectorSpec
 from twin_core.models.ids import ConnectorId, IdTag
 
@@ -22,6 +23,8 @@ class PlannedSession:
         energy_kwh: wanted at the socket.
         soc: state of charge at arrival.
         battery: of the vehicle, at this connector.
+        habits: of the vehicle.
+        cable: that it brings along; None where the charger has one of its own.
     """
 
     id_tag: IdTag
@@ -31,6 +34,8 @@ class PlannedSession:
     energy_kwh: float
     soc: float
     battery: Battery
+    habits: Habits = Habits()
+    cable: Cable | None = None
 
     @property
     def stay_s(self) -> float:
@@ -39,7 +44,8 @@ class PlannedSession:
 
 
 def feasible_kwh(session: PlannedSession, connector: ConnectorSpec, *, reaction_s: float = 0.0) -> float:
-    """Energy the visit allows at full power, taper included."""
+    """Energy the visit allows at full power, cable and taper included."""
     seconds = session.stay_s - reaction_s
     installed = len(connector.phases)
-    return session.battery.deliverable_kwh(session.soc, connector.hardware_max_a, installed, seconds)
+    cable_a = connector.hardware_max_a if session.cable is None else float(session.cable)
+    return session.battery.deliverable_kwh(session.soc, min(connector.hardware_max_a, cable_a), installed, seconds)

@@ -183,3 +183,31 @@ async def test_the_shipped_afternoon_would_overload_its_site_if_nobody_were_in_c
     assert len(simulation.planned) >= 14
     assert watch.violations > 100
     assert all(outcome.completed for outcome in simulation.outcomes)
+
+
+async def test_what_a_scenario_says_of_cables_cars_and_chargers_is_what_happens() -> None:
+    fleet = [{"name": "TINY", "max_current_a": 32.0, "cable_a": 13}, {"name": "DEEP", "sleeps_after_min": 5.0}]
+    sessions = [
+        {"connector": f"CP{n}/1", "kind": kind, "arrive_min": 1, "depart_min": 50, "energy_kwh": 60}
+        for n, kind in ((1, "TINY"), (2, "DEEP"))
+    ]
+    hardware = {"CP2": {"wakes_after_s": 30.0, "meter_error": 0.01, "sharing": "first-come"}}
+    what = scenario(fleet=fleet, sessions=sessions, hardware=hardware)
+    async with FakeCentral():
+        simulation = depot(what, small_site(2, limit_a=200))
+        running = asyncio.create_task(simulation.run())
+        await asyncio.sleep(20 * 60)
+        first, second = (point.controller.station for point in simulation.charge_points.values())
+        assert first.grid_currents()[0] == 13.0
+        assert second.hardware.wakes_after_s == 30.0
+        vehicle = second.outlets[1].vehicle
+        assert vehicle is not None
+        assert vehicle.habits.sleeps_after_s == 300.0
+        assert second.outlets[1].register_kwh == pytest.approx(vehicle.delivered_kwh * 1.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_hardware_of_a_charger_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"scenario\.hardware: there is no charger 'CP9'"):
+        depot(scenario(hardware={"CP9": {}}), small_site(2))

@@ -32,6 +32,10 @@ def raw(**changes: Any) -> dict[str, Any]:
     }
 
 
+def phases(number: object) -> dict[str, Any]:
+    return {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6, "numberPhases": number}]}
+
+
 def taken(store: ProfileStore, scene: Scene = RUNNING, connector: int = 1, **changes: Any) -> str:
     return store.install(parse_profile(connector, raw(**changes), NOW), scene)
 
@@ -63,6 +67,10 @@ def test_a_profile_of_the_same_purpose_level_and_connector_takes_the_place_of_th
         {"periods": [{"startPeriod": 0, "limit": -1}]},
         {"periods": [{"startPeriod": 0, "limit": float("nan")}]},
         {"periods": [{"startPeriod": k, "limit": 10} for k in range(30)]},
+        {"periods": [{"startPeriod": 0, "limit": 10, "numberPhases": 0}]},
+        {"periods": [{"startPeriod": 0, "limit": 10, "numberPhases": 4}]},
+        {"schedule": {"minChargingRate": -1}},
+        {"schedule": {"duration": -1}},
         {"chargingProfileKind": "Recurring"},
         {"chargingProfilePurpose": "ChargePointMaxProfile"},
         {"chargingProfilePurpose": "TxProfile", "connector": 0},
@@ -110,6 +118,8 @@ def test_clearing_by_id_ignores_the_other_criteria_and_clearing_without_any_take
         ({"chargingProfilePurpose": "Nonsense"}, "PropertyConstraintViolation"),
         ({"chargingSchedule": None}, "TypeConstraintViolation"),
         ({"validTo": "yesterday"}, "PropertyConstraintViolation"),
+        ({"chargingSchedule": phases("3")}, "TypeConstraintViolation"),
+        ({"chargingSchedule": phases(True)}, "TypeConstraintViolation"),
     ],
 )
 def test_a_malformed_profile_is_answered_with_the_right_error(broken: dict[str, Any], code: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.vehicle import FOLLOW_S, Battery, Vehicle
+from simulators.vehicle import FOLLOW_S, Battery, Habits, Vehicle
 
 CAR = Battery(60.0, n_phases=3, max_current_a=16.0, taper_soc=0.8, efficiency=0.9)
 
@@ -74,6 +74,46 @@ def test_losses_heat_the_car_and_not_the_battery() -> None:
     vehicle.offer(16.0, 0.0)
     vehicle.advance(3600.0)
     assert vehicle.soc == pytest.approx(0.2 + 6.0 * 0.9 / 60.0)
+
+
+def sleeper() -> Vehicle:
+    habits = Habits(sleeps_after_s=300.0)
+    return Vehicle(CAR, soc=0.3, wanted_kwh=30.0, at_s=0.0, rng=random.Random(1), habits=habits)
+
+
+def test_only_an_interrupted_pilot_wakes_a_sleeper_not_another_pause() -> None:
+    vehicle = sleeper()
+    vehicle.advance(400.0)
+    for moment, offered in ((400.0, 16.0), (420.0, 0.0), (440.0, 16.0)):
+        vehicle.advance(moment)
+        vehicle.offer(offered, moment)
+    vehicle.advance(500.0)
+    assert (vehicle.asleep, vehicle.current_a) == (True, 0.0)
+    vehicle.wake()
+    vehicle.advance(500.0 + FOLLOW_S)
+    assert (vehicle.asleep, vehicle.current_a) == (False, 16.0)
+
+
+def test_pauses_are_not_added_up() -> None:
+    vehicle = sleeper()
+    for k in range(4):
+        vehicle.advance(k * 200.0)
+        vehicle.offer(16.0 if k % 2 else 0.0, k * 200.0)
+    vehicle.advance(1000.0)
+    assert (vehicle.asleep, vehicle.current_a) == (False, 16.0)
+
+
+def test_a_contactor_that_opens_leaves_no_current_and_no_promise() -> None:
+    vehicle = plugged()
+    vehicle.offer(16.0, 0.0)
+    vehicle.advance(10.0)
+    vehicle.offer(12.0, 10.0)
+    vehicle.cut()
+    vehicle.advance(60.0)
+    assert vehicle.current_a == 0.0
+    vehicle.offer(12.0, 60.0)
+    vehicle.advance(60.0 + FOLLOW_S)
+    assert vehicle.current_a == 12.0
 
 
 offers = st.lists(
