@@ -98,7 +98,13 @@ class ChargePoint:
         while True:
             try:
                 link = await open_link(
-                    self._url, self._handle, self.wire, self._next_id, authorization=self._authorization()
+                    self._url,
+                    self._handle,
+                    self.wire,
+                    self._next_id,
+                    authorization=self._authorization(),
+                    opening=self.controller.quirks.opening(self._url),
+                    dress=self.controller.quirks.dress(self.controller),
                 )
             except LINK_ERRORS as error:
                 if failures == 0:

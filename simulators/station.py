@@ -230,7 +230,7 @@ class Station:
             return hardware_a
         limit_a = limit_at(self.profiles.profiles, self.own_s, self.scene(outlet.number))
         offered_a = quantise_down(hardware_a if limit_a is None else min(limit_a, hardware_a), self.quirks.step_a)
-        return offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0
+        return self.quirks.offers(offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0, outlet, self)
 
     def _share(self, wishes: dict[int, float]) -> dict[int, float]:
         """Divide the supply, and a ChargePointMaxProfile, evenly among the outlets that want some of it."""

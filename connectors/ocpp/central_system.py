@@ -125,6 +125,10 @@ class CentralSystem:
         """What passed and what was refused, by charger, or by address where no identity was valid."""
         return self._refusals.counters
 
+    def memory(self, charger_id: ChargerId) -> ChargerMemory:
+        """What was learned of a charger, or would be assumed of one that never came; to be read."""
+        return self._memories.get(charger_id, ChargerMemory())
+
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as its charger can take it, in place of any older one still waiting.
 
