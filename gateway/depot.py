@@ -207,6 +207,7 @@ class Depot:
             open_timeout_s=5.0 * speed,
             close_timeout_s=1.0 * speed,
             duplicate_ping_s=2.0 * speed,
+            clock_tolerance_s=max(5.0, speed * FASTEST_ANSWER_WALL_S),
             conceal_unknown=self.directory.asks_passwords,
             sample_interval_s=int(self.site.control.sample_interval_s),
         )

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
 from connectors.ocpp.refusals import LinkCounters, Refusals
+from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
-from twin_core.models.charger import ChargerAbilities, ChargerSpec, ConnectorSpec, ProfilePurpose, RateUnit
+from twin_core.models.charger import (
+    ChargerAbilities,
+    ChargerSpec,
+    ConnectorSpec,
+    ConnectorStatus,
+    ProfilePurpose,
+    RateUnit,
+)
 from twin_core.models.events import Event
-from twin_core.models.ids import ConnectorId, TransactionId
+from twin_core.models.ids import ConnectorId, IdTag, TransactionId
+from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 from twin_core.ports import ChargerDirectory, Clock, EventSink, TransactionLedger
+
+logger = logging.getLogger(__name__)
 
 STEPS_LOST_BEFORE_SKIP = 2
 """A set-up step during which the link broke this often in a row is left out for this charger from then on."""
+
+FOLLOWED_S = 15.0
+"""After so long a vehicle has followed a limit."""
+
+OFFERED_S = 3.0
+"""After so long a charger offers what it was told."""
+
+OVERSHOOT_FROM, OVERSHOOT_MOST = 1.012, 1.06
+"""Current over limit that is neither the meter's noise nor disobedience."""
+
+OVERSHOOTS_BEFORE_LESS = 3
 
 
 @dataclass(slots=True)
@@ -29,6 +53,10 @@ class ChargerMemory:
         leases: it takes profiles with an end; None while nobody tried.
         suggestion: a way of sending grants that worked once where the best did not; twice makes it the best.
         rejections: grants rejected in a row while a transaction ran.
+        lowest_a: lowest limit it can be kept at; above 0 for one that refuses to be paused, or ends transactions then.
+        pongs: it has answered a ping before.
+        cut_unheard: its link was cut for want of a pong, and it never gave one.
+        gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
         lost_during: set-up steps during which the link broke, in a row.
     """
 
@@ -44,6 +72,10 @@ class ChargerMemory:
     sample_interval_s: float = 10.0
     suggestion: ProfileStyle | None = None
     rejections: int = 0
+    lowest_a: float = 0.0
+    pongs: bool = False
+    cut_unheard: bool = False
+    gain: float = 1.0
     lost_during: Counter[str] = field(default_factory=Counter)
 
     def fragile(self, step: str) -> bool:
@@ -87,6 +119,15 @@ class Surroundings:
 
 
 @dataclass(slots=True)
+class Stranger:
+    """A transaction that meter samples name and nobody here knows."""
+
+    transaction: TransactionId
+    register_kwh: float | None
+    seen: int = 1
+
+
+@dataclass(slots=True)
 class Charger:
     """A charger while it is connected.
 
@@ -98,6 +139,16 @@ class Charger:
             cannot replace it there, since a TxProfile outranks it.
         stopped: transactions whose stop was answered lately; a repeated stop is no foreign one.
         registers: last energy register and when it was learned (kWh, s), of connectors that report no power.
+        status: last status of each connector number and since when (s).
+        strangers: unknown transactions that meter samples name, by connector number.
+        tags: who began the running transaction, by connector number.
+        restart: transactions that a pause ended and that are to be begun again: the tag by connector number.
+        in_force: limit last accepted and since when (s), by connector number.
+        told_w: watts last accepted and since when (s), by connector number.
+        divides_by: phases by which it was seen to divide watts, by connector number.
+        overshoots: samples in a row a little above the limit in force, and the least of them over it.
+        own_clock: what its timestamps say of its clock.
+        repairs: energy registers, by connector number.
         boot_answered: set when BootNotification was answered, cleared by whoever acts on it.
         commissioned: set while grants may be sent.
     """
@@ -110,6 +161,16 @@ class Charger:
     tx_profile_in: dict[int, TransactionId] = field(default_factory=dict)
     stopped: deque[TransactionId] = field(default_factory=lambda: deque(maxlen=16))
     registers: dict[int, tuple[float, float]] = field(default_factory=dict)
+    status: dict[int, tuple[ConnectorStatus, float]] = field(default_factory=dict)
+    strangers: dict[int, Stranger] = field(default_factory=dict)
+    tags: dict[int, IdTag] = field(default_factory=dict)
+    restart: dict[int, IdTag] = field(default_factory=dict)
+    in_force: dict[int, tuple[float, float]] = field(default_factory=dict)
+    told_w: dict[int, tuple[float, float]] = field(default_factory=dict)
+    divides_by: dict[int, int] = field(default_factory=dict)
+    overshoots: dict[int, tuple[int, float]] = field(default_factory=dict)
+    own_clock: OwnClock = field(default_factory=OwnClock)
+    repairs: dict[int, Register] = field(default_factory=dict)
     boot_answered: asyncio.Event = field(default_factory=asyncio.Event)
     commissioned: asyncio.Event = field(default_factory=asyncio.Event)
     connectors: dict[int, ConnectorSpec] = field(init=False)
@@ -146,10 +207,39 @@ class Charger:
             del self.transactions[connector]
         self.stopped.append(transaction)
 
+    def fallback_a(self, connector: ConnectorSpec) -> float:
+        """The fallback it is asked to keep: the installed one, or the lowest limit it can be kept at."""
+        return min(connector.hardware_max_a, max(connector.fallback_a, self.memory.lowest_a))
+
     def note_phases(self, connector: int, n_phases: int) -> None:
         """The running transaction was seen to draw on that many phases."""
         if n_phases > 0 and (transaction := self.transactions.get(connector)) is not None:
             self.n_phases[connector] = (transaction, n_phases)
+
+    def note_draw(self, connector: int, current_a: float, now_s: float) -> None:
+        """Learn by how much a charger draws more than it is told, where that is too little to be disobedience."""
+        limit_a, since_s = self.in_force.get(connector, (0.0, now_s))
+        above = current_a / limit_a if limit_a > 0.0 and now_s >= since_s + FOLLOWED_S else 0.0
+        if not OVERSHOOT_FROM < above <= OVERSHOOT_MOST:
+            self.overshoots.pop(connector, None)
+            return
+        times, least = self.overshoots.get(connector, (0, OVERSHOOT_MOST))
+        self.overshoots[connector] = (times + 1, min(least, above))
+        if times + 1 >= OVERSHOOTS_BEFORE_LESS:
+            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * min(least, above))
+            del self.overshoots[connector]
+            self.in_force.pop(connector)
+            logger.info("draws more than told", extra={"charger": self.spec.id, "gain": round(self.memory.gain, 3)})
+
+    def note_offer(self, connector: int, offered_a: float, now_s: float) -> None:
+        """Learn by how many phases a charger that takes watts divides them, from the current it says it offers."""
+        watts, since_s = self.told_w.get(connector, (0.0, now_s))
+        if not (watts > 0.0 and offered_a > 0.0 and now_s >= since_s + OFFERED_S):
+            return
+        share = watts / (NOMINAL_VOLTAGE_V * offered_a)
+        n_phases = round(share)
+        if n_phases in (1, 2, 3) and abs(share - n_phases) < 0.05 * n_phases:
+            self.divides_by[connector] = n_phases
 
     def divisor(self, connector: int, *, lasting: bool = False) -> int:
         """Phases by which the charger divides watts, or fewer.
@@ -158,8 +248,9 @@ class Charger:
             connector: its number.
             lasting: for a limit that outlives the running transaction, whose vehicle says nothing of the next one's.
         """
-        known = self.settings.watt_phases or 1
+        stated = self.settings.watt_phases or self.divides_by.get(connector)
+        known = stated or 1
         transaction, seen = self.n_phases.get(connector, (None, 0))
-        if self.settings.watt_phases is None and not lasting and transaction == self.transactions.get(connector, 0):
+        if stated is None and not lasting and transaction == self.transactions.get(connector, 0):
             known = seen
         return max(1, min(known, len(self.connectors[connector].phases)))

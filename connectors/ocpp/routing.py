@@ -6,17 +6,22 @@ with a CALLRESULT, since chargers repeat an unanswered transaction message for e
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from connectors.ocpp import translate
-from connectors.ocpp.charger import Charger
+from connectors.ocpp.charger import Charger, Stranger
 from connectors.ocpp.frames import Payload
+from connectors.ocpp.registers import Register
 from twin_core.models.events import ChargerBooted, ConnectorMetered, TransactionStarted, TransactionStopped
 from twin_core.models.ids import IdTag, TransactionId
-from twin_core.models.quantities import Instant
+from twin_core.models.quantities import MINIMUM_CURRENT_A, NOMINAL_VOLTAGE_V, Instant
 from twin_core.ports import TransactionStart, TransactionStop
+
+PAUSE_ENDS_WITHIN_S = 20.0
+"""A transaction that ends by itself so soon after a limit of 0 A was ended by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Durable:
 
 def boot_notification(charger: Charger, payload: Payload, at: Instant) -> Payload:
     """Accepted: whoever may not connect was refused at the handshake."""
+    charger.own_clock.forget()
     charger.emit(ChargerBooted(at=at, charger_id=charger.spec.id, identity=translate.identity(payload)))
     spread = zlib.crc32(charger.spec.id.encode()) % 201 / 1000 - 0.1
     interval = max(1, round(charger.settings.heartbeat_s * (1 + spread)))
@@ -76,7 +82,11 @@ def status_notification(charger: Charger, payload: Payload, at: Instant) -> Payl
     event = translate.status_event(payload, connector, at)
     if event is None:
         charger.refuse("unknown-status", f"{payload.get('status')!r}")
+    elif charger.own_clock.is_stale(event.reported_at, at):
+        charger.refuse("stale-status", f"{event.status.value} of {event.reported_at}")
     else:
+        if charger.status.get(connector.id.number, (None, 0.0))[0] is not event.status:
+            charger.status[connector.id.number] = (event.status, at.monotonic_s)
         charger.emit(event)
     return {}
 
@@ -97,8 +107,37 @@ def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
     for cause in causes:
         charger.refuse(cause, f"connector {number}")
     for event in events:
-        charger.emit(_completed(charger, number, event))
+        if charger.own_clock.is_stale(event.reported_at, at):
+            charger.refuse("stale-sample", f"connector {number}")
+        else:
+            charger.emit(_completed(charger, number, _repaired(charger, number, event)))
+    if claimed is not None and claimed > 0 and running is None and events:
+        _note_stranger(charger, number, TransactionId(claimed), events[-1].reading.energy_kwh)
     return {}
+
+
+def _note_stranger(charger: Charger, number: int, claimed: TransactionId, register_kwh: float | None) -> None:
+    """Remember an unknown transaction that runs here, in case it is to be taken over."""
+    stranger = charger.strangers.get(number)
+    if stranger is None or stranger.transaction != claimed:
+        charger.strangers[number] = Stranger(claimed, register_kwh)
+    else:
+        stranger.seen += 1
+
+
+def _repaired(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
+    """The same reading with its energy register put right."""
+    reading = event.reading
+    if reading.energy_kwh is None:
+        return event
+    power_kw = reading.power_kw
+    if power_kw is None and reading.current_a is not None:
+        power_kw = sum(reading.current_a) * NOMINAL_VOLTAGE_V / 1000.0
+    register = charger.repairs.setdefault(number, Register())
+    energy_kwh = register.repaired(reading.energy_kwh, power_kw, event.at.monotonic_s)
+    if energy_kwh is None:
+        charger.refuse("register-fell", f"connector {number}")
+    return replace(event, reading=replace(reading, energy_kwh=energy_kwh))
 
 
 def _completed(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
@@ -106,6 +145,9 @@ def _completed(charger: Charger, number: int, event: ConnectorMetered) -> Connec
     reading = event.reading
     if reading.current_a is not None:
         charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
+        charger.note_draw(number, max(reading.current_a), event.at.monotonic_s)
+    if reading.offered_a is not None:
+        charger.note_offer(number, reading.offered_a, event.at.monotonic_s)
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
         return event
     before = charger.registers.get(number)
@@ -154,6 +196,8 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
 
     def begin() -> None:
         charger.begin(number, transaction)
+        charger.tags[number] = tag
+        charger.repairs.setdefault(number, Register()).begin(start.meter_start_kwh)
         charger.emit(event)
 
     return Written(answer, begin)
@@ -185,6 +229,7 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> W
             charger.refuse("foreign-transaction", f"StopTransaction of {number}")
         return Written(answer)
     charger.end(connector.number, transaction)
+    _judge_pause(charger, connector.number, payload.get("reason"), at)
     charger.emit(
         TransactionStopped(
             at=at,
@@ -196,6 +241,20 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> W
         )
     )
     return Written(answer)
+
+
+def _judge_pause(charger: Charger, number: int, reason: object, at: Instant) -> None:
+    """A transaction that ends by itself right after a pause was ended by it: from now on there is no pause here."""
+    limit_a, since_s = charger.in_force.pop(number, (math.inf, 0.0))
+    soon = at.monotonic_s < since_s + PAUSE_ENDS_WITHIN_S
+    tag = charger.tags.pop(number, None)
+    if reason not in (None, "Other") or limit_a > 0.0 or not soon or charger.memory.lowest_a > 0.0:
+        return
+    charger.memory.lowest_a = MINIMUM_CURRENT_A
+    charger.refuse("pause-ends-transaction", f"connector {number}")
+    if tag:
+        charger.restart[number] = tag
+    charger.boot_answered.set()  # the boot order is run again, with the higher fallback
 
 
 def data_transfer(_: Charger, __: Payload, ___: Instant) -> Payload:

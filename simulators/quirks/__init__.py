@@ -6,7 +6,7 @@ in the field notes, its source and what the gateway does about it; docs/quirks.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from simulators.quirks.behaviour import Behaviour, Opening, Quirk
 from simulators.quirks.catalogue import CATALOGUE
-from simulators.quirks.presets import PRESETS
+from simulators.quirks.presets import PRESETS, Preset
 from simulators.quirks.socket import OddSocket
 from twin_core.errors import ConfigurationError
 from twin_core.models.charger import RateUnit
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simulators.controller import Controller
     from simulators.station import Outlet, Station
 
-QUIRKS = {quirk.name: quirk for quirk in CATALOGUE} | PRESETS
+QUIRKS: Mapping[str, Quirk | Preset] = {**{quirk.name: quirk for quirk in CATALOGUE}, **PRESETS}
 """What a scenario file may name."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from simulators.quirks.behaviour import Behaviour, Line, Opening, Payload, Quirk, Reply
@@ -153,12 +154,12 @@ class Fragments(Behaviour):
 
 
 class HugeAnswer(Behaviour):
-    """Answers GetConfiguration with two hundred thousand characters."""
+    """Answers GetConfiguration with seventy thousand characters."""
 
     def answer(self, action: str, payload: Payload, line: Line) -> Payload | None:
         if action != "GetConfiguration":
             return payload
-        filling = [{"key": f"Vendor.Key{n}", "readonly": True, "value": "x" * 480} for n in range(400)]
+        filling = [{"key": f"Vendor.Key{n}", "readonly": True, "value": "x" * 480} for n in range(140)]
         return {**payload, "configurationKey": [*payload["configurationKey"], *filling]}
 
 
@@ -186,8 +187,8 @@ TRANSPORT_QUIRKS = (
             f"the subprotocol is offered as {' and '.join(offered)}",
             _ANY_NAME,
             "–",
-            behaviour=lambda offered=offered: Subprotocols(*offered),
-        )  # type: ignore[misc]
+            behaviour=partial(Subprotocols, *offered),
+        )
         for name, offered in (
             ("capitals", ("OCPP1.6",)),
             ("j", ("ocpp1.6j",)),
@@ -201,8 +202,8 @@ TRANSPORT_QUIRKS = (
             f"the identity stands {said} in the path",
             "the last segment that is not empty, decoded, is the identity; a hidden slash is refused",
             "citrineos-core#1093, ocpp-2w-proxy#4, ocpp-2w-proxy#6, sap ev-server#751",
-            behaviour=lambda change=change: OddPath(change),
-        )  # type: ignore[misc]
+            behaviour=partial(OddPath, change),
+        )
         for name, said, change in _PATHS
     ),
     Quirk(
@@ -296,7 +297,7 @@ TRANSPORT_QUIRKS = (
     Quirk(
         "T11",
         "huge-answer",
-        "the answer to GetConfiguration has 200 kB",
+        "the answer to GetConfiguration has 70 kB",
         "more than 64 KiB ends the link; a step that cost two links is left out",
         "open-ocpp#104",
         behaviour=HugeAnswer,

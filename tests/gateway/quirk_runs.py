@@ -139,6 +139,11 @@ class QuirkRun:
         await point.plug(number, car, IdTag(f"TAG-{point.spec.id}"))
         return car
 
+    def cut(self) -> None:
+        """The quirky charger's link ends without a word."""
+        for session in [self.depot.central._sessions[ODD]]:
+            session._link.transport.abort()
+
     def impose(self, limit_a: float | None) -> None:
         """The grid operator lowers the limit, or lifts it again; the oracle knows, after a time to follow."""
         now = self.depot._clock.now()
