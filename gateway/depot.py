@@ -129,7 +129,9 @@ class Depot:
                 observers=[self.watch, self.telemetry, self._views],
             )
             self.directory.adopted = self._adopted
-            self.runtime.take_in((await recover(self.store, self._clock.now())).events())
+            recovery = await recover(self.store, self._clock.now())
+            self._recalled = {event.charger_id: event.learned for event in recovery.learned if event.learned}
+            self.runtime.take_in(recovery.events())
             await self._learn()
             await self._look_up_peak()
             self.central = await stack.enter_async_context(self._new_central_system())
@@ -212,7 +214,12 @@ class Depot:
             sample_interval_s=int(self.site.control.sample_interval_s),
         )
         return CentralSystem(
-            settings, clock=self._clock, sink=self.runtime, ledger=self.store, directory=self.directory
+            settings,
+            clock=self._clock,
+            sink=self.runtime,
+            ledger=self.store,
+            directory=self.directory,
+            learned=self._recalled,
         )
 
     def _new_mqtt_link(self) -> MqttLink | None:

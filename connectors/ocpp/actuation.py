@@ -34,6 +34,7 @@ class Actuation:
         self._calls = calls
         self._mailbox = Mailbox()
         self._outstanding: Grant | None = None
+        self._unripe: dict[tuple[int, int], Grant] = {}
         self._newest: dict[int, int] = {}
         self._ended = False
 
@@ -65,6 +66,9 @@ class Actuation:
         if self._outstanding is not None:
             self._answer(self._outstanding, GrantOutcome.OFFLINE, "the link broke")
             self._outstanding = None
+        for grant in self._unripe.values():
+            self._answer(grant, GrantOutcome.OFFLINE, "the link broke before it could act")
+        self._unripe.clear()
         for grant in self._mailbox.empty():
             self._answer(grant, GrantOutcome.UNSENT, "no link")
 
@@ -87,7 +91,12 @@ class Actuation:
         self._outstanding = None
         if self._ended:
             return
-        self._answer(grant, outcome, detail)
+        if outcome is GrantOutcome.ACCEPTED and self._charger.memory.delay_s > 0.0:
+            # What it replaces stays in force until it acts, so until then nobody may count it as gone.
+            self._unripe[grant.connector_id.number, grant.seq] = grant
+            asyncio.get_running_loop().call_later(self._charger.memory.delay_s, self._ripen, grant)
+        else:
+            self._answer(grant, outcome, detail)
         self._learn(grant, outcome, style)
         if outcome is GrantOutcome.ACCEPTED:
             await self._follow_up(grant, style)
@@ -100,10 +109,19 @@ class Actuation:
         number, now_s = grant.connector_id.number, self._charger.around.clock.now().monotonic_s
         before_a, since_s = self._charger.in_force.get(number, (grant.limit_a, now_s))
         unchanged = before_a == grant.limit_a
+        if grant.limit_a < before_a:
+            self._charger.lowered.setdefault(number, (grant.limit_a, now_s))
+        elif grant.limit_a > before_a:
+            self._charger.lowered.pop(number, None)
         self._charger.in_force[number] = (grant.limit_a, since_s if unchanged else now_s)
         if before_a == 0.0 and grant.limit_a > 0.0:
             await self._climb(grant, [style])
             asyncio.get_running_loop().call_later(RESUMED_S, self._repeat, grant)
+
+    def _ripen(self, grant: Grant) -> None:
+        """A charger that applies limits late has had its time."""
+        if self._unripe.pop((grant.connector_id.number, grant.seq), None) is not None:
+            self._answer(grant, GrantOutcome.ACCEPTED, "acts late")
 
     def _repeat(self, grant: Grant) -> None:
         if not self._ended and self._newest.get(grant.connector_id.number) == grant.seq:

@@ -40,6 +40,7 @@ class Bookkeeping:
         except StorageError as exc:
             self._charger.refuse("storage", str(exc))
         self._judge_clock()
+        self._charger.tell_learned()
 
     async def _adopt(self, number: int) -> None:
         charger, stranger = self._charger, self._charger.strangers.get(number)

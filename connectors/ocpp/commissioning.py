@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 PROBE_LEASE_S = 60
 
+CONTRADICTIONS_BELIEVED = 3
+"""Boot orders that end in a contradiction before it is believed; some chargers only apply a profile late."""
+
 LOWEST_LADDER_A = (6.0, 8.0, 10.0, 16.0)
 """Fallbacks offered to a charger that takes no pause."""
 
@@ -63,6 +66,7 @@ class Commissioning:
         self._charger = charger
         self._memory = charger.memory
         self._calls = calls
+        self._contradicted = False
 
     async def run(self) -> bool:
         """Write and read back fallbacks, probe, configure, and tell the twin.
@@ -86,7 +90,11 @@ class Commissioning:
         self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
         fields = {"charger": self._charger.spec.id, "unit": abilities.unit.value, "leases": abilities.leases}
         logger.info("commissioned", extra=fields)
-        return not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
+        contradicted = any(isinstance(verdict, Refused) for verdict in verdicts.values()) and self._contradicted
+        if contradicted:
+            self._memory.contradictions += 1
+        again = contradicted and self._memory.contradictions < CONTRADICTIONS_BELIEVED
+        return not again and not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
 
     def _tell(self, connector: ConnectorSpec, verdict: Verdict) -> None:
         now = self._charger.around.clock.now()
@@ -113,6 +121,7 @@ class Commissioning:
         await self._clear_foreign(connector)
         verdict = await self._write(connector)
         if isinstance(verdict, Taken) and (contradiction := await self._read_back(connector)) is not None:
+            self._contradicted = True
             return Refused(contradiction)
         return verdict
 

@@ -54,7 +54,13 @@ class Durable:
 def boot_notification(charger: Charger, payload: Payload, at: Instant) -> Payload:
     """Accepted: whoever may not connect was refused at the handshake."""
     charger.own_clock.forget()
-    charger.emit(ChargerBooted(at=at, charger_id=charger.spec.id, identity=translate.identity(payload)))
+    identity = translate.identity(payload)
+    model = " ".join(part for part in (identity.vendor, identity.model, identity.firmware) if part)
+    if charger.memory.model and charger.memory.model != model:
+        # Another charger, or another firmware: what was learned of the old one says nothing of it.
+        charger.memory.forget()
+    charger.memory.model = model
+    charger.emit(ChargerBooted(at=at, charger_id=charger.spec.id, identity=identity))
     spread = zlib.crc32(charger.spec.id.encode()) % 201 / 1000 - 0.1
     interval = max(1, round(charger.settings.heartbeat_s * (1 + spread)))
     return {"status": "Accepted", "currentTime": utc_text(at), "interval": interval}
@@ -146,6 +152,7 @@ def _completed(charger: Charger, number: int, event: ConnectorMetered) -> Connec
     if reading.current_a is not None:
         charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
         charger.note_draw(number, max(reading.current_a), event.at.monotonic_s)
+        charger.note_delay(number, max(reading.current_a), event.at.monotonic_s)
     if reading.offered_a is not None:
         charger.note_offer(number, reading.offered_a, event.at.monotonic_s)
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:

@@ -117,6 +117,7 @@ class Session:
         self._finished = True
         self._calls.lose()
         self._actuation.end()
+        self.charger.tell_learned()
         now = self.charger.around.clock.now()
         self.charger.emit(ChargerDisconnected(at=now, charger_id=self.charger.spec.id, reason=reason))
         logger.info("charger disconnected", extra={"charger": self.charger.spec.id, "reason": reason})

@@ -53,10 +53,10 @@ hardware_max_a = 32
 
 [control]
 planner = "{planner}"
-tick_s = 2
+tick_s = {tick_s}
 plan_every_s = 60
 lease_s = 60
-sample_interval_s = 5
+sample_interval_s = {sample_s}
 
 [ocpp]
 port = 9100
@@ -64,8 +64,8 @@ heartbeat_s = 60
 """
 
 
-def the_site(data_dir: Path, *, odd: str = "", limit_a: float = LIMIT_A, planner: str = "equal_share") -> SiteFile:
-    site, _ = parse_site(SITE.format(odd=odd, limit_a=limit_a, planner=planner), "quirks")
+def the_site(data_dir: Path, **fields: Any) -> SiteFile:
+    site, _ = parse_site(SITE.format(**fields), "quirks")
     return site.model_copy(update={"panel": None, "influx": None, "data_dir": data_dir})
 
 
@@ -141,8 +141,7 @@ class QuirkRun:
 
     def cut(self) -> None:
         """The quirky charger's link ends without a word."""
-        for session in [self.depot.central._sessions[ODD]]:
-            session._link.transport.abort()
+        self.depot.central._sessions[ODD]._link.transport.abort()
 
     def impose(self, limit_a: float | None) -> None:
         """The grid operator lowers the limit, or lifts it again; the oracle knows, after a time to follow."""
@@ -158,15 +157,15 @@ async def running(
     odd: str = "",
     limit_a: float = LIMIT_A,
     planner: str = "equal_share",
-    changes: list[dict[str, Any]] | None = None,
+    tick_s: int = 2,
+    sample_s: int = 5,
 ) -> AsyncIterator[QuirkRun]:
-    site = the_site(data_dir, odd=odd, limit_a=limit_a, planner=planner)
+    site = the_site(data_dir, odd=odd, limit_a=limit_a, planner=planner, tick_s=tick_s, sample_s=sample_s)
     scenario = load_scenario(
         {
             "start": "2026-06-01T06:00:00",
             "quirks": {ODD: quirks},
             "arrivals": {"count": 0},
-            "limit_changes": changes or [],
         }
     )
     clock = LoopClock(scenario.begins)
