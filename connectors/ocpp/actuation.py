@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.ocpp.answers import Refused, Taken, Unclear, judge
-from connectors.ocpp.calls import CallOutcome, CallTable, LinkLost, TimedOut
+from connectors.ocpp.answers import Refused, Taken, Unclear, holds_on, judge
+from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost, TimedOut
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.mailbox import Mailbox
-from connectors.ocpp.profiles import ProfileStyle, lease_profile
+from connectors.ocpp.profiles import ProfileStyle, lease_profile, rate
 from twin_core.models.charger import ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, GrantAnswered, GrantSent
 from twin_core.models.grant import Grant, GrantOutcome
@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 REJECTIONS_BEFORE_ENDLESS = 3
 """Grants rejected in a row, with a transaction running, after which a charger is taken to refuse profiles that end."""
+
+AFTER_THE_END_S = 120
+"""How far beyond a lease a charger is asked what holds."""
+
+SETTLED_S = 20.0
+"""A limit in force for so long shows in a composite schedule."""
 
 RESUMED_S = 10.0
 """After a pause a grant is sent once more, this long after it was accepted."""
@@ -35,6 +41,7 @@ class Actuation:
         self._mailbox = Mailbox()
         self._outstanding: Grant | None = None
         self._unripe: dict[tuple[int, int], Grant] = {}
+        self._lasting: tuple[Grant, ProfileStyle] | None = None
         self._newest: dict[int, int] = {}
         self._ended = False
 
@@ -101,12 +108,38 @@ class Actuation:
         if outcome is GrantOutcome.ACCEPTED:
             await self._follow_up(grant, style)
 
+    async def check_end(self) -> None:
+        """Ask once what holds after the end of a lease: some chargers take an end and keep the limit for ever."""
+        memory = self._charger.memory
+        if self._lasting is None or memory.ends_checked or memory.fragile("GetCompositeSchedule"):
+            return
+        grant, style = self._lasting
+        number, lease_s = grant.connector_id.number, round(grant.lease_s)
+        limit_a, since_s = self._charger.in_force.get(number, (0.0, 0.0))
+        now = self._charger.around.clock.now()
+        fallback_a = self._charger.fallback_a(self._charger.connectors[number])
+        if limit_a <= fallback_a + 1.0 or now.monotonic_s < since_s + SETTLED_S:
+            return
+        memory.ends_checked = True
+        divisor = self._charger.divisor(number)
+        ask = {"connectorId": number, "duration": lease_s + AFTER_THE_END_S, "chargingRateUnit": style.unit.value}
+        answer = await self._calls.call("GetCompositeSchedule", ask)
+        told = rate(self._told(grant).limit_a, style, divisor)
+        if not isinstance(answer, Answered) or not holds_on(answer.payload, told, lease_s + AFTER_THE_END_S // 2):
+            return
+        memory.leases = False
+        self._charger.refuse("lease-without-end", f"connector {number}")
+        abilities = memory.abilities()
+        self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
+
     async def _follow_up(self, grant: Grant, style: ProfileStyle) -> None:
         """Note what is in force; after a pause say it again, at once and a while later.
 
         Some chargers resume at all they can and heed only the profile after.
         """
         number, now_s = grant.connector_id.number, self._charger.around.clock.now().monotonic_s
+        if math.isfinite(grant.lease_s) and number in self._charger.transactions:
+            self._lasting = (grant, style)
         before_a, since_s = self._charger.in_force.get(number, (grant.limit_a, now_s))
         unchanged = before_a == grant.limit_a
         if grant.limit_a < before_a:
@@ -114,6 +147,8 @@ class Actuation:
         elif grant.limit_a > before_a:
             self._charger.lowered.pop(number, None)
         self._charger.in_force[number] = (grant.limit_a, since_s if unchanged else now_s)
+        if grant.limit_a == 0.0 and (transaction := self._charger.transactions.get(number)) is not None:
+            self._charger.paused[number] = (transaction, 0)
         if before_a == 0.0 and grant.limit_a > 0.0:
             await self._climb(grant, [style])
             asyncio.get_running_loop().call_later(RESUMED_S, self._repeat, grant)
@@ -173,6 +208,9 @@ class Actuation:
         it is told hears less.
         """
         connector = self._charger.connectors[grant.connector_id.number]
+        if connector.id.number in self._charger.waking:
+            self._charger.waking.discard(connector.id.number)
+            return replace(grant, limit_a=0.0)
         limit_a = grant.limit_a / max(1.0, self._charger.memory.gain)
         if self._charger.memory.lowest_a > 0.0:
             limit_a = max(limit_a, self._charger.fallback_a(connector))

@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 FREE_FOR_S = 60.0
+ASLEEP_S = 180.0
+"""A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
+
+MOST_WAKES = 3
+DRAWING_A = 1.0
+
 SEEN_OFTEN = 2
 """Meter samples that must name an unknown transaction before it is taken over."""
 
@@ -39,6 +45,8 @@ class Bookkeeping:
                 await self._close(number)
         except StorageError as exc:
             self._charger.refuse("storage", str(exc))
+        for number in self._charger.connectors:
+            self._wake(number)
         self._judge_clock()
         self._charger.tell_learned()
 
@@ -89,6 +97,25 @@ class Bookkeeping:
                     reason="Other",
                 )
             )
+
+    def _wake(self, number: int) -> None:
+        """Have the offer to a vehicle that sleeps on after a pause taken back for a moment and made again.
+
+        One that has charged to its end was not paused before, so it is let alone.
+        """
+        charger = self._charger
+        transaction, woken = charger.paused.get(number, (None, 0))
+        limit_a, since_s = charger.in_force.get(number, (0.0, 0.0))
+        now_s = charger.around.clock.now().monotonic_s
+        if transaction is None or transaction != charger.transactions.get(number) or limit_a == 0.0:
+            return
+        if charger.drawn_a.get(number, 0.0) > DRAWING_A:
+            del charger.paused[number]
+        elif woken < MOST_WAKES and now_s >= since_s + ASLEEP_S * (woken + 1):
+            charger.paused[number] = (transaction, woken + 1)
+            charger.waking.add(number)
+            charger.memory.sleepers += 1
+            logger.info("waking a vehicle", extra={"connector": str(charger.connector_id(number)), "time": woken + 1})
 
     def _judge_clock(self) -> None:
         charger = self._charger

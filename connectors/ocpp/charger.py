@@ -65,6 +65,8 @@ class ChargerMemory:
         cut_unheard: its link was cut for want of a pong, and it never gave one.
         delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
         gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
+        ends_checked: it was asked what holds after the end of a lease.
+        sleepers: how often a vehicle had to be woken after a pause.
         divides_by: phases by which it was seen to divide watts, by connector number.
         model: vendor, model and firmware of which all this was learned; empty before its first boot.
         lost_during: set-up steps during which the link broke, in a row.
@@ -88,6 +90,8 @@ class ChargerMemory:
     cut_unheard: bool = False
     delay_s: float = 0.0
     gain: float = 1.0
+    sleepers: int = 0
+    ends_checked: bool = False
     divides_by: dict[int, int] = field(default_factory=dict)
     model: str = ""
     lost_during: Counter[str] = field(default_factory=Counter)
@@ -106,6 +110,7 @@ class ChargerMemory:
             lowest_a=self.lowest_a,
             delay_s=self.delay_s,
             gain=self.gain,
+            sleepers=self.sleepers,
             phases={str(number): n_phases for number, n_phases in sorted(self.divides_by.items())},
             skipped=tuple(sorted(step for step in self.lost_during if self.fragile(step))),
         )
@@ -117,6 +122,7 @@ class ChargerMemory:
         self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
         self.leases, self.relative = learned.leases, learned.relative
         self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
+        self.sleepers = learned.sleepers
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
         self.lost_during = Counter(dict.fromkeys(learned.skipped, STEPS_LOST_BEFORE_SKIP))
 
@@ -196,6 +202,9 @@ class Charger:
         restart: transactions that a pause ended and that are to be begun again: the tag by connector number.
         lowered: a limit that was lowered, and since when (s), until a vehicle was seen to follow, by connector number.
         in_force: limit last accepted and since when (s), by connector number.
+        drawn_a: current last reported, by connector number.
+        paused: transaction that was paused, and how often its vehicle was woken since, by connector number.
+        waking: connectors that are next told 0 A once, so that a sleeping vehicle notices the limit after.
         told_w: watts last accepted and since when (s), by connector number.
         late: connectors seen to draw more than a lowered limit for longer than a vehicle takes.
         overshoots: samples in a row a little above the limit in force, and the least of them over it.
@@ -220,6 +229,9 @@ class Charger:
     restart: dict[int, IdTag] = field(default_factory=dict)
     lowered: dict[int, tuple[float, float]] = field(default_factory=dict)
     in_force: dict[int, tuple[float, float]] = field(default_factory=dict)
+    drawn_a: dict[int, float] = field(default_factory=dict)
+    paused: dict[int, tuple[TransactionId, int]] = field(default_factory=dict)
+    waking: set[int] = field(default_factory=set)
     told_w: dict[int, tuple[float, float]] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
     overshoots: dict[int, tuple[int, float]] = field(default_factory=dict)
@@ -280,6 +292,7 @@ class Charger:
 
     def note_draw(self, connector: int, current_a: float, now_s: float) -> None:
         """Learn by how much a charger draws more than it is told, where that is too little to be disobedience."""
+        self.drawn_a[connector] = current_a
         limit_a, since_s = self.in_force.get(connector, (0.0, now_s))
         above = current_a / limit_a if limit_a > 0.0 and now_s >= since_s + FOLLOWED_S else 0.0
         if not OVERSHOOT_FROM < above <= OVERSHOOT_MOST:

@@ -282,6 +282,7 @@ class Session:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await books.look()
+            await self._actuation.check_end()
 
     async def _watch(self) -> None:
         """Cut a link that gives no sign of life.

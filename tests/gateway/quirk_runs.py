@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,12 +159,14 @@ async def running(
     planner: str = "equal_share",
     tick_s: int = 2,
     sample_s: int = 5,
+    others: Mapping[str, tuple[str, ...]] | None = None,
 ) -> AsyncIterator[QuirkRun]:
+    odd += "".join(f'\n\n[[chargers]]\nid = "{name}"\nhardware_max_a = 32' for name in others or {})
     site = the_site(data_dir, odd=odd, limit_a=limit_a, planner=planner, tick_s=tick_s, sample_s=sample_s)
     scenario = load_scenario(
         {
             "start": "2026-06-01T06:00:00",
-            "quirks": {ODD: quirks},
+            "quirks": {ODD: quirks, **(others or {})},
             "arrivals": {"count": 0},
         }
     )

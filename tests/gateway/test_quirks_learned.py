@@ -70,7 +70,7 @@ def test_a_charger_that_cannot_be_paused_is_known_after_a_restart(tmp_path: Path
     two_lives(tmp_path, "zero-ends-transaction", learns, knows)
 
 
-def test_a_late_charger_costs_no_limit_once_its_delay_is_known(tmp_path: Path) -> None:
+def test_q19_a_late_charger_costs_no_limit_once_its_delay_is_known(tmp_path: Path) -> None:
     async def learns(run: QuirkRun) -> None:
         await minutes(2.5)
         await run.plug()

@@ -149,6 +149,21 @@ def test_x7_nothing_is_begun_or_ended_for_a_status_alone(tmp_path: Path) -> None
     survive(tmp_path, "available-though-plugged", play)
 
 
+def test_x8_a_vehicle_that_sleeps_on_after_a_pause_is_woken_and_a_full_one_let_alone(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await both_charge(run)
+        run.impose(5.0)
+        await minutes(1)
+        run.impose(None)
+        await minutes(2)
+        assert run.odd_a() == 0.0
+        await minutes(4)
+        assert run.odd_a() > 6.0
+        assert run.memory.sleepers == 1
+
+    survive(tmp_path, "falls-asleep", play)
+
+
 @pytest.mark.parametrize("quirk", ["energy-only", "phases-only"])
 def test_x9_power_is_found_in_whatever_is_reported(tmp_path: Path, quirk: str) -> None:
     async def play(run: QuirkRun) -> None:

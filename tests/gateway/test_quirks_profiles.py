@@ -321,6 +321,19 @@ def test_q21_a_charger_out_of_reach_ends_its_lease_by_itself_and_falls_back(tmp_
     survive(tmp_path, "stays-away", play)
 
 
+def test_q21_a_charger_that_keeps_a_limit_beyond_its_end_counts_at_it_though_it_is_out_of_reach(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await both_charge(run)
+        assert not run.memory.abilities().leases
+        await minutes(4)
+        assert not run.odd.online
+        assert run.odd_a() == pytest.approx(EVEN_A, abs=0.1)
+        assert run.counted_a() == pytest.approx(EVEN_A, abs=0.1)
+        assert run.mate_a() == pytest.approx(EVEN_A, abs=0.1)
+
+    survive(tmp_path, ("no-lease", "stays-away"), play)
+
+
 def test_q22_a_car_that_takes_less_is_not_disobedient_and_the_rest_goes_to_the_other(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await minutes(0.5)
