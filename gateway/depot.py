@@ -133,7 +133,9 @@ class Depot:
                 observers=[self.watch, self.telemetry, self._views],
             )
             self.directory.adopted = self._adopted
-            self.runtime.take_in((await recover(self.store, self._clock.now())).events())
+            recovery = await recover(self.store, self._clock.now())
+            self._recalled = {event.charger_id: event.learned for event in recovery.learned if event.learned}
+            self.runtime.take_in(recovery.events())
             await self._learn()
             await self._look_up_peak()
             self.news = ChargerNews(self.runtime)
@@ -226,6 +228,7 @@ class Depot:
             open_timeout_s=5.0 * speed,
             close_timeout_s=1.0 * speed,
             duplicate_ping_s=2.0 * speed,
+            clock_tolerance_s=max(5.0, speed * FASTEST_ANSWER_WALL_S),
             conceal_unknown=self.directory.asks_passwords,
             sample_interval_s=int(self.site.control.sample_interval_s),
         )
@@ -236,6 +239,7 @@ class Depot:
             ledger=self.store,
             directory=self.directory,
             upkeep=self.store,
+            learned=self._recalled,
         )
 
     def _new_mqtt_link(self) -> MqttLink | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.loop_lag import LoopLag, percentile
@@ -106,7 +106,14 @@ def run_report(runtime: Runtime, report: CycleReport, lag: LoopLag, watch: Envel
         },
         "loop_lag_ms": {"p99": round(lag.percentile(0.99), 2), "max": round(lag.maximum(), 2)},
         "refused": tally.refused,
+        "learned": learned_of(runtime),
     }
+
+
+def learned_of(runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """What is known of each charger's ways, by charger, as plain values."""
+    chargers = runtime.twin.state.chargers.values()
+    return {state.spec.id: asdict(state.learned) for state in chargers if state.learned is not None}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -124,7 +124,13 @@ class ChargePoint:
                 self.controller.restarted()
             try:
                 link = await open_link(
-                    self._url, self._handle, self.wire, self._next_id, authorization=self._authorization()
+                    self._url,
+                    self._handle,
+                    self.wire,
+                    self._next_id,
+                    authorization=self._authorization(),
+                    opening=self.controller.quirks.opening(self._url),
+                    dress=self.controller.quirks.dress(self.controller),
                 )
             except LINK_ERRORS as error:
                 if failures == 0:

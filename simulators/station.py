@@ -205,7 +205,7 @@ class Station:
         """What an outlet would offer if it had the supply to itself."""
         hardware_a = outlet.most_a
         offered_a = quantise_down(hardware_a if limit_a is None else min(limit_a, hardware_a), self.quirks.step_a)
-        return offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0
+        return self.quirks.offers(offered_a if offered_a >= MINIMUM_CURRENT_A else 0.0, outlet, self)
 
     def _phases_ready_s(self, outlet: Outlet, asked: int | None) -> float:
         """When the contactor closes as many phases as a profile asks for, where the charger can choose at all."""

@@ -17,6 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
+from simulators.quirks.behaviour import Opening
+from simulators.quirks.socket import OddSocket
+
 logger = logging.getLogger(__name__)
 
 CALL: Final = 2
@@ -67,7 +70,9 @@ class WireCounts:
 class Link:
     """One WebSocket to the central system, from open to close."""
 
-    def __init__(self, socket: ClientConnection, handle: Handler, counts: WireCounts, ids: Callable[[], str]) -> None:
+    def __init__(
+        self, socket: ClientConnection | OddSocket, handle: Handler, counts: WireCounts, ids: Callable[[], str]
+    ) -> None:
         self._socket = socket
         self._handle = handle
         self._counts = counts
@@ -187,7 +192,14 @@ class SilenceError(Exception):
 
 
 async def open_link(
-    url: str, handle: Handler, counts: WireCounts, ids: Callable[[], str], *, authorization: str | None = None
+    url: str,
+    handle: Handler,
+    counts: WireCounts,
+    ids: Callable[[], str],
+    *,
+    authorization: str | None = None,
+    opening: Opening | None = None,
+    dress: Callable[[ClientConnection], OddSocket] | None = None,
 ) -> Link:
     """Open a WebSocket to a central system.
 
@@ -197,20 +209,23 @@ async def open_link(
         counts: where to count what happens.
         ids: makes unique ids.
         authorization: value of the Authorization header.
+        opening: how a quirk would have it opened.
+        dress: puts quirks between the socket and the link.
 
     Raises:
         OSError, TimeoutError, websockets.InvalidHandshake: nobody there, or the connection was refused.
     """
     headers = {} if authorization is None else {"Authorization": authorization}
+    opening = opening or Opening(url)
     socket = await connect(
-        url,
-        subprotocols=[SUBPROTOCOL],
+        opening.url,
+        subprotocols=[Subprotocol(name) for name in opening.subprotocols] or None,
         additional_headers=headers,
-        compression=None,
+        compression="deflate" if opening.compression else None,
         proxy=None,
         open_timeout=60,
         ping_interval=None,
         close_timeout=2,
         max_size=_MAX_FRAME,
     )
-    return Link(socket, handle, counts, ids)
+    return Link(socket if dress is None else dress(socket), handle, counts, ids)

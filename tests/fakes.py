@@ -72,6 +72,9 @@ class MemoryLedger:
             return None
         return self.open.pop(stop.transaction_id)
 
+    async def adopt(self, transaction: TransactionId, start: TransactionStart, now: Instant) -> bool:
+        return self.open.setdefault(transaction, start.connector_id) == start.connector_id
+
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         return {connector: t for t, connector in self.open.items() if connector.charger == charger}
 

@@ -81,6 +81,13 @@ class TransactionLedger(Protocol):
             StorageError: as above.
         """
 
+    async def adopt(self, transaction: TransactionId, start: TransactionStart, now: Instant) -> bool:
+        """Write a transaction that the charger has from elsewhere; False where its id is another's or it is over.
+
+        Raises:
+            StorageError: as above.
+        """
+
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         """Transactions of a charger that started and did not stop, for a charger that comes back."""
 

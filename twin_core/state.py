@@ -20,6 +20,7 @@ from twin_core.models.charger import (
     ConnectorReading,
     ConnectorSpec,
     ConnectorStatus,
+    Learned,
 )
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, SessionId
 from twin_core.models.plan import Plan
@@ -59,6 +60,7 @@ class ChargerState:
     changed_at: Instant | None = None
     identity: ChargerIdentity | None = None
     abilities: ChargerAbilities | None = None
+    learned: Learned | None = None
 
 
 @dataclass(slots=True)
@@ -184,6 +186,10 @@ def _booted(state: TwinState, event: ev.ChargerBooted) -> None:
 
 def _commissioned(state: TwinState, event: ev.ChargerCommissioned) -> None:
     _charger(state, event.charger_id).abilities = event.abilities
+
+
+def _learned(state: TwinState, event: ev.ChargerLearned) -> None:
+    _charger(state, event.charger_id).learned = event.learned
 
 
 def _fallback_confirmed(state: TwinState, event: ev.FallbackConfirmed) -> None:
@@ -371,6 +377,7 @@ _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {
     ev.ChargerDisconnected: _disconnected,
     ev.ChargerBooted: _booted,
     ev.ChargerCommissioned: _commissioned,
+    ev.ChargerLearned: _learned,
     ev.FallbackConfirmed: _fallback_confirmed,
     ev.FallbackRefused: _fallback_refused,
     ev.ConnectorStatusReported: _status,

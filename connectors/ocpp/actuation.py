@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.ocpp.answers import Refused, Taken, Unclear, judge
-from connectors.ocpp.calls import CallOutcome, CallTable, LinkLost, TimedOut
+from connectors.ocpp.answers import Refused, Taken, Unclear, holds_on, judge
+from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost, TimedOut
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.mailbox import Mailbox
-from connectors.ocpp.profiles import ProfileStyle, lease_profile
-from twin_core.models.charger import ProfilePurpose
+from connectors.ocpp.profiles import ProfileStyle, lease_profile, rate
+from twin_core.models.charger import ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, GrantAnswered, GrantSent
 from twin_core.models.grant import Grant, GrantOutcome
 
@@ -20,6 +21,15 @@ logger = logging.getLogger(__name__)
 
 REJECTIONS_BEFORE_ENDLESS = 3
 """Grants rejected in a row, with a transaction running, after which a charger is taken to refuse profiles that end."""
+
+AFTER_THE_END_S = 120
+"""How far beyond a lease a charger is asked what holds."""
+
+SETTLED_S = 20.0
+"""A limit in force for so long shows in a composite schedule."""
+
+RESUMED_S = 10.0
+"""After a pause a grant is sent once more, this long after it was accepted."""
 
 
 class Actuation:
@@ -30,6 +40,9 @@ class Actuation:
         self._calls = calls
         self._mailbox = Mailbox()
         self._outstanding: Grant | None = None
+        self._unripe: dict[tuple[int, int], Grant] = {}
+        self._lasting: tuple[Grant, ProfileStyle] | None = None
+        self._newest: dict[int, int] = {}
         self._ended = False
 
     def offer(self, grant: Grant) -> None:
@@ -37,6 +50,7 @@ class Actuation:
         if self._ended or grant.connector_id.number not in self._charger.connectors:
             self._answer(grant, GrantOutcome.UNSENT, "no link" if self._ended else "no such connector")
             return
+        self._newest[grant.connector_id.number] = grant.seq
         replaced = self._mailbox.put(grant)
         if replaced is not None:
             self._answer(replaced, GrantOutcome.UNSENT, "a newer one took its place")
@@ -59,6 +73,9 @@ class Actuation:
         if self._outstanding is not None:
             self._answer(self._outstanding, GrantOutcome.OFFLINE, "the link broke")
             self._outstanding = None
+        for grant in self._unripe.values():
+            self._answer(grant, GrantOutcome.OFFLINE, "the link broke before it could act")
+        self._unripe.clear()
         for grant in self._mailbox.empty():
             self._answer(grant, GrantOutcome.UNSENT, "no link")
 
@@ -81,8 +98,69 @@ class Actuation:
         self._outstanding = None
         if self._ended:
             return
-        self._answer(grant, outcome, detail)
+        if outcome is GrantOutcome.ACCEPTED and self._charger.memory.delay_s > 0.0:
+            # What it replaces stays in force until it acts, so until then nobody may count it as gone.
+            self._unripe[grant.connector_id.number, grant.seq] = grant
+            asyncio.get_running_loop().call_later(self._charger.memory.delay_s, self._ripen, grant)
+        else:
+            self._answer(grant, outcome, detail)
         self._learn(grant, outcome, style)
+        if outcome is GrantOutcome.ACCEPTED:
+            await self._follow_up(grant, style)
+
+    async def check_end(self) -> None:
+        """Ask once what holds after the end of a lease: some chargers take an end and keep the limit for ever."""
+        memory = self._charger.memory
+        if self._lasting is None or memory.ends_checked or memory.fragile("GetCompositeSchedule"):
+            return
+        grant, style = self._lasting
+        number, lease_s = grant.connector_id.number, round(grant.lease_s)
+        limit_a, since_s = self._charger.in_force.get(number, (0.0, 0.0))
+        now = self._charger.around.clock.now()
+        fallback_a = self._charger.fallback_a(self._charger.connectors[number])
+        if limit_a <= fallback_a + 1.0 or now.monotonic_s < since_s + SETTLED_S:
+            return
+        memory.ends_checked = True
+        divisor = self._charger.divisor(number)
+        ask = {"connectorId": number, "duration": lease_s + AFTER_THE_END_S, "chargingRateUnit": style.unit.value}
+        answer = await self._calls.call("GetCompositeSchedule", ask)
+        told = rate(self._told(grant).limit_a, style, divisor)
+        if not isinstance(answer, Answered) or not holds_on(answer.payload, told, lease_s + AFTER_THE_END_S // 2):
+            return
+        memory.leases = False
+        self._charger.refuse("lease-without-end", f"connector {number}")
+        abilities = memory.abilities()
+        self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
+
+    async def _follow_up(self, grant: Grant, style: ProfileStyle) -> None:
+        """Note what is in force; after a pause say it again, at once and a while later.
+
+        Some chargers resume at all they can and heed only the profile after.
+        """
+        number, now_s = grant.connector_id.number, self._charger.around.clock.now().monotonic_s
+        if math.isfinite(grant.lease_s) and number in self._charger.transactions:
+            self._lasting = (grant, style)
+        before_a, since_s = self._charger.in_force.get(number, (grant.limit_a, now_s))
+        unchanged = before_a == grant.limit_a
+        if grant.limit_a < before_a:
+            self._charger.lowered.setdefault(number, (grant.limit_a, now_s))
+        elif grant.limit_a > before_a:
+            self._charger.lowered.pop(number, None)
+        self._charger.in_force[number] = (grant.limit_a, since_s if unchanged else now_s)
+        if grant.limit_a == 0.0 and (transaction := self._charger.transactions.get(number)) is not None:
+            self._charger.paused[number] = (transaction, 0)
+        if before_a == 0.0 and grant.limit_a > 0.0:
+            await self._climb(grant, [style])
+            asyncio.get_running_loop().call_later(RESUMED_S, self._repeat, grant)
+
+    def _ripen(self, grant: Grant) -> None:
+        """A charger that applies limits late has had its time."""
+        if self._unripe.pop((grant.connector_id.number, grant.seq), None) is not None:
+            self._answer(grant, GrantOutcome.ACCEPTED, "acts late")
+
+    def _repeat(self, grant: Grant) -> None:
+        if not self._ended and self._newest.get(grant.connector_id.number) == grant.seq:
+            self._mailbox.put(grant)
 
     async def _climb(self, grant: Grant, styles: list[ProfileStyle]) -> tuple[GrantOutcome, str, ProfileStyle]:
         """Try one way after the other until the charger takes one or the outcome is open.
@@ -109,14 +187,34 @@ class Actuation:
         number = grant.connector_id.number
         transaction = self._charger.transactions.get(number)
         divisor = self._charger.divisor(number)
-        payload = lease_profile(grant, style, transaction_id=transaction, n_phases=divisor)
+        payload = lease_profile(self._told(grant), style, transaction_id=transaction, n_phases=divisor)
         before = self._charger.tx_profile_in.get(number)
         if style.purpose is ProfilePurpose.TX and transaction is not None:
             self._charger.tx_profile_in[number] = transaction
         answer = await self._calls.ask("SetChargingProfile", payload, lambda late: self._late(grant, late))
+        if style.unit is RateUnit.WATT and isinstance(judge(answer), Taken):
+            watts = payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
+            before_w, since_s = self._charger.told_w.get(number, (0.0, 0.0))
+            now_s = self._charger.around.clock.now().monotonic_s
+            self._charger.told_w[number] = (watts, since_s if watts == before_w else now_s)
         if style.purpose is ProfilePurpose.TX and before != transaction and isinstance(judge(answer), Refused):
             del self._charger.tx_profile_in[number]
         return answer
+
+    def _told(self, grant: Grant) -> Grant:
+        """The grant as this charger is to hear it.
+
+        One that cannot be paused hears the limit it falls back to, which counts all the time; one that draws more than
+        it is told hears less.
+        """
+        connector = self._charger.connectors[grant.connector_id.number]
+        if connector.id.number in self._charger.waking:
+            self._charger.waking.discard(connector.id.number)
+            return replace(grant, limit_a=0.0)
+        limit_a = grant.limit_a / max(1.0, self._charger.memory.gain)
+        if self._charger.memory.lowest_a > 0.0:
+            limit_a = max(limit_a, self._charger.fallback_a(connector))
+        return replace(grant, limit_a=limit_a)
 
     def _styles(self, grant: Grant) -> Iterator[ProfileStyle]:
         """Ways of sending a grant, best first; none where the best needs a transaction and none runs."""

@@ -81,3 +81,16 @@ def highest_limit(payload: Payload) -> tuple[float | None, RateUnit]:
     if not limits or not all(0 <= limit < 1e6 for limit in limits):
         return None, unit
     return max(limits), unit
+
+
+def holds_on(payload: Payload, limit: float, at_s: int) -> bool:
+    """Whether a composite schedule says, in one limit that never changes, that it still holds so many seconds on."""
+    schedule = payload.get("chargingSchedule")
+    if payload.get("status") != "Accepted" or type(schedule) is not dict:
+        return False
+    duration_s = translate.number(schedule.get("duration"))
+    periods = schedule.get("chargingSchedulePeriod")
+    if type(periods) is not list or len(periods) != 1 or type(periods[0]) is not dict:
+        return False
+    same = abs(translate.number(periods[0].get("limit")) - limit) <= 0.05
+    return same and translate.number(periods[0].get("startPeriod")) == 0.0 and at_s <= duration_s < 1e9

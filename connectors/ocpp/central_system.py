@@ -27,8 +27,8 @@ from connectors.ocpp.settings import CentralSystemSettings
 from connectors.ocpp.upkeep import MemoryUpkeep
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.errors import ConfigurationError, ProtocolError
-from twin_core.models.charger import ChargerSpec
-from twin_core.models.events import ChargerAdopted, GrantAnswered
+from twin_core.models.charger import ChargerSpec, Learned
+from twin_core.models.events import ChargerAdopted, ChargerLearned, GrantAnswered
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
@@ -58,6 +58,7 @@ class CentralSystem:
         directory: ChargerDirectory,
         upkeep: ChargerUpkeep | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
+        learned: Mapping[ChargerId, Learned] | None = None,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -69,6 +70,7 @@ class CentralSystem:
             directory: who may connect and who may charge.
             upkeep: keeps local lists, reservations and certificate requests; in memory only when left out.
             vendors: who answers the private messages of which vendor.
+            learned: what was found out about chargers before.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
@@ -78,6 +80,9 @@ class CentralSystem:
         self._guard = LoginGuard(settings.login_backoff_s)
         self._sessions: dict[ChargerId, Session] = {}
         self._memories: dict[ChargerId, ChargerMemory] = {}
+        for charger_id, what in (learned or {}).items():
+            self._memories[charger_id] = ChargerMemory()
+            self._memories[charger_id].recall(what)
         self._operations: set[asyncio.Task[CallOutcome]] = set()
         self._admitted: WeakKeyDictionary[ServerConnection, ChargerSpec] = WeakKeyDictionary()
         self._server: Server | None = None
@@ -140,6 +145,20 @@ class CentralSystem:
     def counters(self) -> dict[str, LinkCounters]:
         """What passed and what was refused, by charger, or by address where no identity was valid."""
         return self._refusals.counters
+
+    def memory(self, charger_id: ChargerId) -> ChargerMemory:
+        """What was learned of a charger, or would be assumed of one that never came; to be read."""
+        return self._memories.get(charger_id, ChargerMemory())
+
+    def forget(self, charger_id: ChargerId) -> None:
+        """Forget what was learned of a charger; where it is connected, it is set up anew at once."""
+        if (memory := self._memories.get(charger_id)) is not None:
+            memory.forget()
+        now = self._around.clock.now()
+        self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=None))
+        logger.info("forgotten", extra={"charger": charger_id})
+        if (session := self._sessions.get(charger_id)) is not None:
+            session.charger.boot_answered.set()
 
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as its charger can take it, in place of any older one still waiting.

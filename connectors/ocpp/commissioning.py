@@ -33,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 PROBE_LEASE_S = 60
 
+CONTRADICTIONS_BELIEVED = 3
+"""Boot orders that end in a contradiction before it is believed; some chargers only apply a profile late."""
+
+LOWEST_LADDER_A = (6.0, 8.0, 10.0, 16.0)
+"""Fallbacks offered to a charger that takes no pause."""
+
 CONFIGURATION_KEYS = (
     "ChargeProfileMaxStackLevel",
     "ChargingScheduleAllowedChargingRateUnit",
@@ -60,6 +66,7 @@ class Commissioning:
         self._charger = charger
         self._memory = charger.memory
         self._calls = calls
+        self._contradicted = False
 
     async def run(self) -> bool:
         """Write and read back fallbacks, probe, configure, and tell the twin.
@@ -83,13 +90,17 @@ class Commissioning:
         self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
         fields = {"charger": self._charger.spec.id, "unit": abilities.unit.value, "leases": abilities.leases}
         logger.info("commissioned", extra=fields)
-        return not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
+        contradicted = any(isinstance(verdict, Refused) for verdict in verdicts.values()) and self._contradicted
+        if contradicted:
+            self._memory.contradictions += 1
+        again = contradicted and self._memory.contradictions < CONTRADICTIONS_BELIEVED
+        return not again and not any(isinstance(verdict, Unclear) for verdict in verdicts.values())
 
     def _tell(self, connector: ConnectorSpec, verdict: Verdict) -> None:
         now = self._charger.around.clock.now()
         match verdict:
             case Taken():
-                fallback_a = connector.fallback_a
+                fallback_a = self._charger.fallback_a(connector)
                 self._charger.emit(FallbackConfirmed(at=now, connector_id=connector.id, fallback_a=fallback_a))
             case Refused(detail) | Unclear(detail):
                 self._charger.emit(FallbackRefused(at=now, connector_id=connector.id, detail=detail))
@@ -98,6 +109,7 @@ class Commissioning:
 
     async def _secure(self, connector: ConnectorSpec) -> Verdict:
         """Write the fallback of a connector and read it back; clear what outranks it, once, and try again."""
+        await self._make_room(connector)
         verdict = await self._write(connector)
         if not isinstance(verdict, Taken):
             return verdict
@@ -109,10 +121,35 @@ class Commissioning:
         await self._clear_foreign(connector)
         verdict = await self._write(connector)
         if isinstance(verdict, Taken) and (contradiction := await self._read_back(connector)) is not None:
+            self._contradicted = True
             return Refused(contradiction)
         return verdict
 
+    async def _make_room(self, connector: ConnectorSpec) -> None:
+        """Have the twin count a fallback that is higher than the installed one, before the charger is told."""
+        if self._charger.fallback_a(connector) > connector.fallback_a:
+            self._tell(connector, Taken())
+            await asyncio.sleep(self._charger.settings.pause_s)
+
     async def _write(self, connector: ConnectorSpec) -> Verdict:
+        """Write the fallback; where none is taken, the lowest limit that is."""
+        verdict = await self._try_styles(connector)
+        if not isinstance(verdict, Refused) or self._charger.fallback_a(connector) > 0.0:
+            return verdict
+        for lowest_a in LOWEST_LADDER_A:
+            if lowest_a > connector.hardware_max_a:
+                break
+            self._memory.lowest_a = lowest_a
+            verdict = await self._try_styles(connector)
+            if not isinstance(verdict, Refused):
+                if isinstance(verdict, Taken):
+                    logger.info("cannot be paused", extra={"connector": str(connector.id), "lowest_a": lowest_a})
+                    return verdict
+                break
+        self._memory.lowest_a = 0.0
+        return verdict
+
+    async def _try_styles(self, connector: ConnectorSpec) -> Verdict:
         verdict: Verdict = Refused("no way of writing a fallback")
         for style in self._styles():
             verdict = judge(await self._calls.call("SetChargingProfile", self._fallback(connector, style)))
@@ -142,12 +179,14 @@ class Commissioning:
     def _fallback(self, connector: ConnectorSpec, style: ProfileStyle) -> Payload:
         now = self._charger.around.clock.now().utc
         divisor = self._charger.divisor(connector.id.number, lasting=True)
-        return fallback_profile(connector.id.number, connector.fallback_a, style, now=now, n_phases=divisor)
+        return fallback_profile(
+            connector.id.number, self._charger.fallback_a(connector), style, now=now, n_phases=divisor
+        )
 
     async def _read_back(self, connector: ConnectorSpec) -> str | None:
         """What contradicts the fallback, in words; None when nothing does."""
-        if self._memory.fragile("GetCompositeSchedule"):
-            return None
+        if self._memory.fragile("GetCompositeSchedule") or self._memory.relative:
+            return None  # a schedule that begins with the transaction shows in none while no transaction runs
         unit = self._memory.unit
         ask = {"connectorId": connector.id.number, "duration": PROBE_LEASE_S, "chargingRateUnit": unit.value}
         outcome = await self._step("GetCompositeSchedule", ask)
@@ -157,7 +196,7 @@ class Commissioning:
         if limit is None:
             return None
         divisor = self._charger.divisor(connector.id.number, lasting=True)
-        allowed = rate(connector.fallback_a, self._memory.style(ProfilePurpose.TX_DEFAULT), divisor)
+        allowed = rate(self._charger.fallback_a(connector), self._memory.style(ProfilePurpose.TX_DEFAULT), divisor)
         if said is not unit:
             per_ampere = divisor * NOMINAL_VOLTAGE_V
             limit = limit / per_ampere if said is RateUnit.WATT else limit * per_ampere
@@ -207,7 +246,7 @@ class Commissioning:
         connector = self._charger.spec.connectors[0]
         payload = probe_profile(
             connector.id.number,
-            connector.fallback_a,
+            self._charger.fallback_a(connector),
             self._memory.style(purpose),
             now=self._charger.around.clock.now().utc,
             duration_s=duration_s,
@@ -273,4 +312,5 @@ async def await_boot(charger: Charger, calls: CallTable) -> None:
             if attempt == 0 and charger.memory.remote_trigger:
                 await calls.call("TriggerMessage", {"requestedMessage": "BootNotification"})
     for number in charger.connectors if charger.memory.remote_trigger else ():
+        await asyncio.sleep(charger.settings.trigger_spacing_s)
         await calls.call("TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": number})

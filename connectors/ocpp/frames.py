@@ -6,6 +6,7 @@ payload, missing error texts, elements too many. Strict otherwise, and never ano
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ UniqueId = str | int
 
 MAX_UNIQUE_ID_LENGTH = 128
 MAX_ACTION_LENGTH = 64
+
+_ANSWER_BEGINS = re.compile(rb'\s*\[\s*"?[34]"?\s*,\s*"([\x21-\x7e]{1,128}?)"\s*,')
 
 _TYPES: dict[Any, int] = {2: 2, 3: 3, 4: 4, "2": 2, "3": 3, "4": 4}
 
@@ -88,7 +91,7 @@ def decode(data: bytes) -> Frame:
     except RecursionError as exc:
         raise FrameError("frame-too-deep", "nested too deeply") from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise FrameError("frame-not-json", str(exc)[:120]) from exc
+        raise FrameError("frame-not-json", str(exc)[:120], answers=_torn_answer(data)) from exc
     if type(message) is not list or len(message) < 2:
         raise FrameError("frame-not-a-message", "not an array of two or more elements")
     kind = message[0]
@@ -106,6 +109,12 @@ def decode(data: bytes) -> Frame:
             raise FrameError("result-not-an-object", f"payload is a {type(payload).__name__}", answers=str_id)
         return CallResult(str_id, payload or {})
     return CallError(str_id, _text(message, 2), _text(message, 3))
+
+
+def _torn_answer(data: bytes) -> str | None:
+    """The unique id of our CALL that a frame began to answer before it broke off."""
+    begin = _ANSWER_BEGINS.match(data)
+    return None if begin is None else begin[1].decode("ascii", "replace")
 
 
 def _call(unique_id: UniqueId, message: list[Any]) -> Call:

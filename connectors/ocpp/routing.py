@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connectors.ocpp import requests
-from connectors.ocpp.incoming import security, status, transactions, upkeep
+from connectors.ocpp.incoming import metering, security, status, transactions, upkeep
 from connectors.ocpp.incoming.answering import Durable, Inline
 from connectors.ocpp.requests import Request
 
@@ -57,7 +57,7 @@ INCOMING: dict[str, Answering] = {
     "BootNotification": Answering(CORE, Inline(status.boot_notification)),
     "DataTransfer": Answering(CORE, Inline(upkeep.data_transfer)),
     "Heartbeat": Answering(CORE, Inline(status.heartbeat)),
-    "MeterValues": Answering(CORE, Inline(status.meter_values)),
+    "MeterValues": Answering(CORE, Inline(metering.meter_values)),
     "StartTransaction": Answering(CORE, Durable(transactions.start_transaction)),
     "StatusNotification": Answering(CORE, Inline(status.status_notification)),
     "StopTransaction": Answering(CORE, Durable(transactions.stop_transaction)),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from connectors.ocpp.actuation import Actuation
+from connectors.ocpp.bookkeeping import LOOK_EVERY_S, Bookkeeping
 from connectors.ocpp.calls import Answered, CallOutcome, CallTable, Errored
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.commissioning import Commissioning, await_boot
@@ -100,6 +102,7 @@ class Session:
         try:
             async with asyncio.timeout(timeout_s):
                 await (await self._link.ping())
+                self.charger.memory.pongs = True
                 return True
         except TimeoutError:
             return self.charger.counters.frames_in != before
@@ -119,6 +122,7 @@ class Session:
         self._calls.lose()
         self._askable.set()
         self._actuation.end()
+        self.charger.tell_learned()
         now = self.charger.around.clock.now()
         self.charger.emit(ChargerDisconnected(at=now, charger_id=self.charger.spec.id, reason=reason))
         logger.info("charger disconnected", extra={"charger": self.charger.spec.id, "reason": reason})
@@ -133,7 +137,14 @@ class Session:
         try:
             await self._recall_transactions()
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._write_durable, self._commission, self._actuation.run, self._watch, self._close):
+                for work in (
+                    self._write_durable,
+                    self._commission,
+                    self._actuation.run,
+                    self._watch,
+                    self._keep_books,
+                    self._close,
+                ):
                     tasks.create_task(work(), name=f"ocpp {self.charger.spec.id} {work.__name__}")
                 await self._read()
         except* _LinkEndedError as ended:
@@ -264,16 +275,40 @@ class Session:
             self.charger.commissioned.clear()
             settled = await Commissioning(self.charger, self._calls).run()
             self.charger.commissioned.set()
+            await self._restart_ended()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if settled else self.charger.settings.recommission_s):
                     await self.charger.boot_answered.wait()
 
-    async def _watch(self) -> None:
-        """Cut a link that gives no sign of life."""
-        settings = self.charger.settings
+    async def _restart_ended(self) -> None:
+        """Begin again what a pause ended, now that there is no pause any more."""
+        while self.charger.restart:
+            number, tag = self.charger.restart.popitem()
+            await self._calls.call("RemoteStartTransaction", {"connectorId": number, "idTag": tag})
+
+    async def _keep_books(self) -> None:
+        books = Bookkeeping(self.charger)
         while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await books.look()
+            await self._actuation.check_end()
+
+    async def _watch(self) -> None:
+        """Cut a link that gives no sign of life.
+
+        A charger that never answered a ping and redialled when it was cut for that has three heartbeats' time.
+        """
+        settings, counters, memory = self.charger.settings, self.charger.counters, self.charger.memory
+        round_s = settings.ping_interval_s + settings.ping_timeout_s
+        patience = math.ceil(3 * settings.heartbeat_s / round_s) if memory.cut_unheard else 1
+        silent = 0
+        while True:
+            before = counters.frames_in
             await asyncio.sleep(settings.ping_interval_s)
-            if not await self.alive(settings.ping_timeout_s):
+            alive = await self.alive(settings.ping_timeout_s)
+            silent = 0 if alive or (patience > 1 and counters.frames_in != before) else silent + 1
+            if silent >= (1 if memory.pongs else patience):
+                memory.cut_unheard = not memory.pongs
                 self.ask_cut(CLOSE_SILENT, "no sign of life")
                 return
 

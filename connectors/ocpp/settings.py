@@ -33,6 +33,9 @@ class CentralSystemSettings:
         refusal_interval_s: refusals of one charger for one cause are logged at most this often; all are counted.
         login_backoff_s: wait after the first wrong password from one address for one identity; it doubles each time.
         conceal_unknown: True answers an unknown identity like a wrong password, so that nobody learns which exist.
+        clock_tolerance_s: a charger whose clock is off by more gets no schedules that end by that clock.
+        pause_s: time the others get to make room before a fallback is raised.
+        trigger_spacing_s: least time between two TriggerMessages; some chargers block on more.
         watt_phases: phases a charger that takes watts divides a limit by, where the installer knows; None takes the
             phases seen in the running transaction, and one until then, which can never exceed the grant.
     """
@@ -58,4 +61,7 @@ class CentralSystemSettings:
     refusal_interval_s: float = 60.0
     login_backoff_s: float = 0.5
     conceal_unknown: bool = False
+    clock_tolerance_s: float = 5.0
+    pause_s: float = 15.0
+    trigger_spacing_s: float = 6.0
     watt_phases: int | None = None

@@ -100,6 +100,10 @@ class Store:
         """Write a stop; see `TransactionLedger.stop`. A repeated stop is answered alike and changes nothing."""
         return await self.transact(partial(ledger.stop_transaction, stop=stop, now=now))
 
+    async def adopt(self, transaction: TransactionId, start: TransactionStart, now: Instant) -> bool:
+        """Write a start that was made elsewhere; see `TransactionLedger.adopt`."""
+        return await self.transact(partial(ledger.adopt_transaction, transaction=transaction, start=start, now=now))
+
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         """The newest open transaction of each connector; see `TransactionLedger.open_transactions`."""
         return await self.transact(partial(ledger.open_transactions, charger=charger))

@@ -56,6 +56,37 @@ def start_transaction(
     return transaction, True
 
 
+def adopt_transaction(
+    connection: sqlite3.Connection, transaction: TransactionId, start: TransactionStart, now: Instant
+) -> bool:
+    """Write a start with an id from elsewhere; False where the id is another's, or that transaction is over.
+
+    Raises:
+        sqlite3.Error: the disk refused.
+    """
+    charger, number = start.connector_id.charger, start.connector_id.number
+    known = connection.execute(
+        "SELECT charger = ? AND connector = ? AND stopped_us IS NULL FROM transactions WHERE id = ?",
+        (charger, number, transaction),
+    ).fetchone()
+    if known is not None:
+        return bool(known[0])
+    connection.execute(
+        "INSERT INTO transactions (charger, connector, id_tag, started_us, meter_start_kwh, id, learned_us)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            charger,
+            number,
+            start.id_tag,
+            microseconds(start.started_at),
+            start.meter_start_kwh,
+            transaction,
+            microseconds(now.utc),
+        ),
+    )
+    return True
+
+
 def _unused_id(connection: sqlite3.Connection, draw_id: Callable[[], int]) -> TransactionId:
     for _ in range(_DRAWS):
         transaction = draw_id()

@@ -12,6 +12,7 @@ from connectors.store.schema import microseconds
 from twin_core.errors import StorageError
 from twin_core.models.events import (
     ChargerAdopted,
+    ChargerLearned,
     ConnectorMetered,
     Event,
     FallbackConfirmed,
@@ -79,6 +80,8 @@ def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
             _keep_latest(connection, "limit", event.node_id, event, body)
         case ChargerAdopted():
             _keep_latest(connection, "adopted", event.charger.id, event, body)
+        case ChargerLearned():
+            _note_learned(connection, event, body)
         case RequestAnnounced():
             if event.connector_id is not None:
                 _keep_latest(connection, "request", f"connector {event.connector_id}", event, body)
@@ -133,6 +136,13 @@ def _keep_latest(connection: sqlite3.Connection, topic: str, name: str, event: E
         "INSERT OR REPLACE INTO facts (topic, name, utc_us, body) VALUES (?, ?, ?, ?)",
         (topic, name, microseconds(event.at.utc), body),
     )
+
+
+def _note_learned(connection: sqlite3.Connection, event: ChargerLearned, body: bytes) -> None:
+    if event.learned is None:
+        connection.execute("DELETE FROM facts WHERE topic = 'learned' AND name = ?", (event.charger_id,))
+    else:
+        _keep_latest(connection, "learned", event.charger_id, event, body)
 
 
 def _close_request(connection: sqlite3.Connection, event: TransactionStopped) -> None:

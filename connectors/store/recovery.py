@@ -19,6 +19,7 @@ from connectors.store.schema import from_microseconds, microseconds
 from twin_core.models.charger import ConnectorReading
 from twin_core.models.events import (
     ChargerAdopted,
+    ChargerLearned,
     ConnectorMetered,
     Event,
     GatewayRestarted,
@@ -30,7 +31,7 @@ from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
 
-FactT = TypeVar("FactT", RequestAnnounced, LimitChanged, ChargerAdopted)
+FactT = TypeVar("FactT", RequestAnnounced, LimitChanged, ChargerAdopted, ChargerLearned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Recovery:
         requests: the latest for each connector or tag whose session has not ended.
         limits: the latest set from outside for each node.
         adopted: chargers that no site file names.
+        learned: what was found out about chargers' ways.
     """
 
     at: Instant
@@ -69,6 +71,7 @@ class Recovery:
     requests: tuple[RequestAnnounced, ...]
     limits: tuple[LimitChanged, ...]
     adopted: tuple[ChargerAdopted, ...]
+    learned: tuple[ChargerLearned, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -80,6 +83,7 @@ class Recovery:
         restarted = GatewayRestarted(at=self.at, grants=self.grants, confirmed_fallbacks=self.confirmed_fallbacks)
         return (
             *self.adopted,
+            *self.learned,
             *self.limits,
             restarted,
             *(session.started for session in self.sessions),
@@ -106,6 +110,7 @@ def _recover(connection: sqlite3.Connection, run: int, now: Instant) -> Recovery
         requests=tuple(_facts(connection, "request", RequestAnnounced, now)),
         limits=tuple(_facts(connection, "limit", LimitChanged, now)),
         adopted=tuple(_facts(connection, "adopted", ChargerAdopted, now)),
+        learned=tuple(_facts(connection, "learned", ChargerLearned, now)),
     )
 
 

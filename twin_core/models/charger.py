@@ -106,6 +106,39 @@ class ChargerAbilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """What a charger was found to do, kept across restarts until it is another model or somebody resets it.
+
+    Attributes:
+        model: vendor, model and firmware of which it was learned.
+        fallback_purpose: purpose under which it took its fallback; None while it took none.
+        leases: it takes profiles with an end; None while nobody tried.
+        relative: it takes no Absolute schedules, or has a clock that none should rest on.
+        lowest_a: lowest limit it can be kept at; above 0 for one that cannot be paused.
+        delay_s: time it takes until an accepted limit acts.
+        gain: current it draws, over the limit in force.
+        sleepers: how often a vehicle had to be woken after a pause.
+        phases: by how many phases it divides watts, by connector number.
+        skipped: set-up steps that cost the link too often to be tried again.
+    """
+
+    model: str = ""
+    fallback_purpose: ProfilePurpose | None = None
+    purposes: tuple[ProfilePurpose, ...] = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT)
+    unit: RateUnit = RateUnit.AMPERE
+    step_a: float = 0.1
+    max_stack_level: int = 1
+    leases: bool | None = None
+    relative: bool = False
+    lowest_a: float = 0.0
+    delay_s: float = 0.0
+    gain: float = 1.0
+    sleepers: int = 0
+    phases: dict[str, int] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorReading:
     """One sample of a connector's meter; None is "not reported", never zero.
 

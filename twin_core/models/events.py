@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from twin_core.models.authorisation import ListedTag, ReservationState
-from twin_core.models.charger import ChargerAbilities, ChargerIdentity, ChargerSpec, ConnectorReading, ConnectorStatus
+from twin_core.models.charger import (
+    ChargerAbilities,
+    ChargerIdentity,
+    ChargerSpec,
+    ConnectorReading,
+    ConnectorStatus,
+    Learned,
+)
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, TransactionId
 from twin_core.models.plan import Plan
@@ -61,6 +68,15 @@ class ChargerCommissioned:
     at: Instant
     charger_id: ChargerId
     abilities: ChargerAbilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerLearned:
+    """What is known of a charger's ways has changed; None where somebody had it forgotten."""
+
+    at: Instant
+    charger_id: ChargerId
+    learned: Learned | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +346,7 @@ Event = (
     | ChargerDisconnected
     | ChargerBooted
     | ChargerCommissioned
+    | ChargerLearned
     | FallbackConfirmed
     | FallbackRefused
     | ConnectorStatusReported

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from connectors.ocpp import translate
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.incoming.answering import Written
+from connectors.ocpp.registers import Register
 from connectors.ocpp.requests import tag_info
 from twin_core.models.authorisation import ReservationState, TagStanding, TagStatus
 from twin_core.models.events import TransactionStarted, TransactionStopped
 from twin_core.models.ids import IdTag, TransactionId
-from twin_core.models.quantities import Instant
+from twin_core.models.quantities import MINIMUM_CURRENT_A, Instant
 from twin_core.ports import TransactionStart, TransactionStop
+
+PAUSE_ENDS_WITHIN_S = 20.0
+"""A transaction that ends by itself so soon after a limit of 0 A was ended by it."""
 
 _INVALID = TagStanding(TagStatus.INVALID)
 
@@ -63,6 +68,8 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
 
     def begin() -> None:
         charger.begin(number, transaction)
+        charger.tags[number] = tag
+        charger.repairs.setdefault(number, Register()).begin(start.meter_start_kwh)
         charger.emit(event)
 
     return Written(answer, begin)
@@ -108,6 +115,7 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> W
             charger.refuse("foreign-transaction", f"StopTransaction of {number}")
         return Written(answer)
     charger.end(connector.number, transaction)
+    _judge_pause(charger, connector.number, payload.get("reason"), at)
     charger.emit(
         TransactionStopped(
             at=at,
@@ -119,6 +127,20 @@ async def stop_transaction(charger: Charger, payload: Payload, at: Instant) -> W
         )
     )
     return Written(answer)
+
+
+def _judge_pause(charger: Charger, number: int, reason: object, at: Instant) -> None:
+    """A transaction that ends by itself right after a pause was ended by it: from now on there is no pause here."""
+    limit_a, since_s = charger.in_force.pop(number, (math.inf, 0.0))
+    soon = at.monotonic_s < since_s + PAUSE_ENDS_WITHIN_S
+    tag = charger.tags.pop(number, None)
+    if reason not in (None, "Other") or limit_a > 0.0 or not soon or charger.memory.lowest_a > 0.0:
+        return
+    charger.memory.lowest_a = MINIMUM_CURRENT_A
+    charger.refuse("pause-ends-transaction", f"connector {number}")
+    if tag:
+        charger.restart[number] = tag
+    charger.boot_answered.set()  # the boot order is run again, with the higher fallback
 
 
 def standing(charger: Charger, tag: IdTag, at: Instant) -> TagStanding:

@@ -1,0 +1,127 @@
+"""Transactions that charger and ledger see differently, brought into line a while after anybody could still explain.
+
+A transaction the ledger has never heard of is taken over where the connector says that it charges; an open one whose
+connector says for a minute that it is free is closed. A charger whose clock is off gets no schedules that end by it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from connectors.ocpp.charger import Charger
+from twin_core.errors import StorageError
+from twin_core.models.charger import ConnectorStatus
+from twin_core.models.events import TransactionStarted, TransactionStopped
+from twin_core.models.ids import IdTag
+from twin_core.ports import TransactionStart, TransactionStop
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+FREE_FOR_S = 60.0
+ASLEEP_S = 180.0
+"""A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
+
+MOST_WAKES = 3
+DRAWING_A = 1.0
+
+SEEN_OFTEN = 2
+"""Meter samples that must name an unknown transaction before it is taken over."""
+
+CHARGING = frozenset({ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE})
+
+
+class Bookkeeping:
+    """Keeps one charger's books over one link."""
+
+    def __init__(self, charger: Charger) -> None:
+        self._charger = charger
+
+    async def look(self) -> None:
+        """Bring into line what is due."""
+        try:
+            for number in self._charger.connectors:
+                await self._adopt(number)
+                await self._close(number)
+        except StorageError as exc:
+            self._charger.refuse("storage", str(exc))
+        for number in self._charger.connectors:
+            self._wake(number)
+        self._judge_clock()
+        self._charger.tell_learned()
+
+    async def _adopt(self, number: int) -> None:
+        charger, stranger = self._charger, self._charger.strangers.get(number)
+        status, _ = charger.status.get(number, (None, 0.0))
+        known = number in charger.transactions or stranger is None or stranger.transaction in charger.stopped
+        if known or stranger is None or stranger.seen < SEEN_OFTEN or status not in CHARGING:
+            return
+        del charger.strangers[number]
+        now = charger.around.clock.now()
+        start = TransactionStart(charger.connector_id(number), IdTag(""), stranger.register_kwh or 0.0, now.utc)
+        if not await charger.around.ledger.adopt(stranger.transaction, start, now):
+            charger.refuse("foreign-transaction", f"transaction {stranger.transaction} is another's, or over")
+            return
+        charger.begin(number, stranger.transaction)
+        charger.emit(
+            TransactionStarted(
+                at=now,
+                connector_id=start.connector_id,
+                transaction_id=stranger.transaction,
+                id_tag=start.id_tag,
+                meter_start_kwh=start.meter_start_kwh,
+                started_at=now.utc,
+            )
+        )
+        logger.warning("transaction adopted", extra={"connector": str(start.connector_id)})
+
+    async def _close(self, number: int) -> None:
+        charger = self._charger
+        status, since_s = charger.status.get(number, (None, 0.0))
+        transaction = charger.transactions.get(number)
+        now = charger.around.clock.now()
+        if transaction is None or status is not ConnectorStatus.AVAILABLE or now.monotonic_s < since_s + FREE_FOR_S:
+            return
+        stop = TransactionStop(transaction, charger.spec.id, None, now.utc, "Other")
+        connector = await charger.around.ledger.stop(stop, now)
+        charger.end(number, transaction)
+        charger.refuse("never-stopped", f"transaction {transaction} of a connector that is free")
+        if connector is not None:
+            charger.emit(
+                TransactionStopped(
+                    at=now,
+                    connector_id=connector,
+                    transaction_id=transaction,
+                    meter_stop_kwh=None,
+                    stopped_at=now.utc,
+                    reason="Other",
+                )
+            )
+
+    def _wake(self, number: int) -> None:
+        """Have the offer to a vehicle that sleeps on after a pause taken back for a moment and made again.
+
+        One that has charged to its end was not paused before, so it is let alone.
+        """
+        charger = self._charger
+        transaction, woken = charger.paused.get(number, (None, 0))
+        limit_a, since_s = charger.in_force.get(number, (0.0, 0.0))
+        now_s = charger.around.clock.now().monotonic_s
+        if transaction is None or transaction != charger.transactions.get(number) or limit_a == 0.0:
+            return
+        if charger.drawn_a.get(number, 0.0) > DRAWING_A:
+            del charger.paused[number]
+        elif woken < MOST_WAKES and now_s >= since_s + ASLEEP_S * (woken + 1):
+            charger.paused[number] = (transaction, woken + 1)
+            charger.waking.add(number)
+            charger.memory.sleepers += 1
+            logger.info("waking a vehicle", extra={"connector": str(charger.connector_id(number)), "time": woken + 1})
+
+    def _judge_clock(self) -> None:
+        charger = self._charger
+        lead_s = charger.own_clock.lead_s(charger.around.clock.now().monotonic_s)
+        if lead_s is None or charger.memory.relative or abs(lead_s) <= charger.settings.clock_tolerance_s:
+            return
+        charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
+        charger.memory.relative = True
+        charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock

@@ -1,0 +1,50 @@
+"""A charger's own clock as its timestamps show it, to tell reports of now from reports of long ago. Pure.
+
+Nothing is ever controlled by it. The freshest of its latest reports says how far its clock leads; what lies far behind
+that is a report the charger kept while nobody could hear it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from twin_core.models.quantities import Instant
+
+STALE_S = 60.0
+FORGET_S = 300.0
+"""After so long the freshest report counts no more: the charger's clock may have been set since."""
+
+REPORTS_NEEDED = 3
+
+
+class OwnClock:
+    """What is known of one charger's clock over one link."""
+
+    def __init__(self) -> None:
+        self._lead_s: float | None = None
+        self._at_s = 0.0
+        self._begun_s: float | None = None
+        self._reports = 0
+
+    def is_stale(self, reported: datetime | None, at: Instant) -> bool:
+        """Take in a report's own timestamp; whether the report speaks of long ago. One without a timestamp does not."""
+        if reported is None:
+            return False
+        lead_s = (reported - at.utc).total_seconds()
+        now_s = at.monotonic_s
+        self._reports += 1
+        if self._begun_s is None:
+            self._begun_s = now_s
+        if self._lead_s is None or lead_s >= self._lead_s or now_s >= self._at_s + FORGET_S:
+            self._lead_s, self._at_s = lead_s, now_s
+        return lead_s < self._lead_s - STALE_S
+
+    def lead_s(self, now_s: float, *, settle_s: float = 10.0) -> float | None:
+        """How far the charger's clock is ahead, negative where it is behind; None while too little was heard."""
+        if self._begun_s is None or self._reports < REPORTS_NEEDED or now_s < self._begun_s + settle_s:
+            return None
+        return self._lead_s
+
+    def forget(self) -> None:
+        """The charger has just been told the time."""
+        self._lead_s, self._begun_s, self._reports = None, None, 0
