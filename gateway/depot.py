@@ -18,10 +18,12 @@ from connectors.influx.sink import InfluxSink
 from connectors.mqtt.client import MqttLink, MqttSettings
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.upstream.controller import Upstream
 from connectors.store.database import Store
 from connectors.store.history import HistorySink
 from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
+from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
@@ -33,6 +35,7 @@ from gateway.secret import secret
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
+from gateway.upstream_table import upstream_settings
 from panel.feed import PanelFeed
 from panel.guard import LOOPBACK_HOSTS
 from panel.history import SITE_FIELDS
@@ -132,6 +135,7 @@ class Depot:
             self.runtime.take_in((await recover(self.store, self._clock.now())).events())
             await self._learn()
             await self._look_up_peak()
+            self.upstream = await self._open_upstream(stack)
             self.central = await stack.enter_async_context(self._new_central_system())
             self.mqtt = self._new_mqtt_link()
             self.panel = await self._open_panel(stack)
@@ -211,8 +215,22 @@ class Depot:
             sample_interval_s=int(self.site.control.sample_interval_s),
         )
         return CentralSystem(
-            settings, clock=self._clock, sink=self.runtime, ledger=self.store, directory=self.directory
+            settings,
+            clock=self._clock,
+            sink=self.runtime,
+            ledger=self.store,
+            directory=self.directory,
+            upstream=self.upstream,
         )
+
+    async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:
+        table = self.site.upstream
+        if table is None:
+            return None
+        settings = upstream_settings(table, self.options.speed)
+        ledger = UpstreamOutbox(self.store)
+        upstream = Upstream(settings, self.tree.chargers, clock=self._clock, sink=self.runtime, ledger=ledger)
+        return await stack.enter_async_context(upstream)
 
     def _new_mqtt_link(self) -> MqttLink | None:
         mqtt = self.site.mqtt

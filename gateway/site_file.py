@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, charger_id
@@ -192,6 +193,7 @@ class SiteFile(Table):
     mqtt: MqttTable | None = None
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
+    upstream: UpstreamTable | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -53,6 +53,7 @@ class ConnectorState:
     trace: CurrentTrace = field(default_factory=CurrentTrace)
     session: Session | None = None
     fallback_confirmed: bool = False
+    imposed_a: float | None = None
 
 
 @dataclass(slots=True)
@@ -370,6 +371,10 @@ def expired_limits(state: TwinState, now: Instant) -> list[NodeId]:
     return [node_id for node_id, until in state.imposed_until.items() if now.utc >= until]
 
 
+def _connector_limited(state: TwinState, event: ev.ConnectorLimited) -> None:
+    _connector(state, event.connector_id).imposed_a = event.limit_a
+
+
 def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:
     state.tariff = event.tariff
 
@@ -412,6 +417,7 @@ _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {
     ev.NodeMetered: _node_metered,
     ev.RequestAnnounced: _request,
     ev.LimitChanged: _limit_changed,
+    ev.ConnectorLimited: _connector_limited,
     ev.TariffChanged: _tariff_changed,
     ev.TermsChanged: _terms_changed,
     ev.PeakMeasured: _peak_measured,

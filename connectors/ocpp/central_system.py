@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -21,9 +22,10 @@ from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.handshake import LoginGuard, chosen_subprotocol, credentials, identity_in, password_matches
 from connectors.ocpp.refusals import LinkCounters, Refusals
-from connectors.ocpp.routing import OUTGOING
+from connectors.ocpp.routing import INCOMING, OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.upstream.controller import Upstream
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import ChargerAdopted, GrantAnswered
@@ -54,8 +56,13 @@ class CentralSystem:
         sink: EventSink,
         ledger: TransactionLedger,
         directory: ChargerDirectory,
+        upstream: Upstream | None = None,
     ) -> None:
-        """Prepare; nothing listens yet."""
+        """Prepare; nothing listens yet.
+
+        Args:
+            upstream: a second central system that is to hear what the chargers say.
+        """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
         self._around = Surroundings(settings, clock, sink, ledger, directory, self._refusals)
@@ -65,6 +72,8 @@ class CentralSystem:
         self._operations: set[asyncio.Task[CallOutcome]] = set()
         self._admitted: WeakKeyDictionary[ServerConnection, ChargerSpec] = WeakKeyDictionary()
         self._server: Server | None = None
+        self._upstream = upstream
+        self._routes = INCOMING if upstream is None else upstream.routes(INCOMING)
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -130,6 +139,8 @@ class CentralSystem:
 
         What became of it comes back as GrantSent and GrantAnswered events. Never blocks.
         """
+        if self._upstream is not None:
+            self._upstream.granted(grant)
         session = self._sessions.get(grant.connector_id.charger)
         if session is not None:
             session.offer(grant)
@@ -224,8 +235,10 @@ class CentralSystem:
         if spec.adopted:
             self._around.sink.put(ChargerAdopted(at=self._around.clock.now(), charger=spec))
         memory = self._memories.setdefault(identity, ChargerMemory())
-        session = Session(Charger(spec, self._around, memory), connection)
+        session = Session(Charger(spec, self._around, memory), connection, self._routes)
         self._sessions[identity] = session
+        if self._upstream is not None:
+            self._upstream.attach(session, session.charger, partial(self.call, identity))
         try:
             await session.run(_address(connection))
         except Exception:
@@ -233,6 +246,8 @@ class CentralSystem:
             logger.exception("session failed", extra={"charger": identity})
             self._refusals.refuse(identity, "session-failed", "see the log")
         finally:
+            if self._upstream is not None:
+                self._upstream.detach(session, identity)
             if self._sessions.get(identity) is session:
                 del self._sessions[identity]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
@@ -66,10 +67,13 @@ class TokenBucket:
 class Session:
     """A charger's link and the tasks that serve it."""
 
-    def __init__(self, charger: Charger, link: ServerConnection) -> None:
+    def __init__(
+        self, charger: Charger, link: ServerConnection, routes: Mapping[str, Inline | Durable] = INCOMING
+    ) -> None:
         settings = charger.settings
         self.charger = charger
         self._link = link
+        self._routes = routes
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
         self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
@@ -182,7 +186,7 @@ class Session:
             self.charger.refuse("unsolicited-answer", f"unique id {unique_id[:40]}")
 
     async def _on_call(self, call: Call, at: Instant) -> None:
-        route = INCOMING.get(call.action)
+        route = self._routes.get(call.action)
         match route:
             case Inline(handle):
                 await self._answer(call, handle(self.charger, call.payload, at))
