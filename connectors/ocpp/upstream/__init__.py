@@ -4,7 +4,8 @@ Which file for which task:
 
 - `controller`  every charger's relay; the doors for the central system, and what is shown of it all
 - `routes`      the routing table with the upstream as a listener
-- `relay`       one charger as the upstream sees it: its link, what goes up, what comes back
+- `relay`       one charger as the upstream sees it: what goes up, what comes back
+- `courier`     carries it: linking, booting, delivering in order
 - `outbox`      what is to go up, in order; the lasting part of it on disk
 - `link`        one WebSocket to the upstream, from open to close
 - `requests`    what the upstream asks of a charger: forwarded, kept or refused

@@ -14,7 +14,7 @@ from twin_core.ports import Clock
 logger = logging.getLogger(__name__)
 
 KEPT = 20
-LOG_EVERY_S = 60.0
+LOG_EVERY_S = 300.0
 
 
 class ConflictKind(StrEnum):

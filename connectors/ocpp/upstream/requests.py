@@ -163,11 +163,6 @@ class Requests:
         except StorageError:
             return Refusal("InternalError", "could not be stored; please ask again")
 
-    def close(self) -> None:
-        """The link ended; a question that a charger has been asked is not taken back."""
-        if self._asking is not None and not self._asking.done():
-            self._asking.cancel()
-
     def _refused(self, words: str, code: str = "GenericError") -> Refusal:
         self._conflicts.note(ConflictKind.REQUEST, words)
         return Refusal(code, words)
@@ -180,7 +175,7 @@ class Requests:
             return self._refused(f"this charge point does not answer {action}")
         self._asking = asyncio.ensure_future(self._ask(action, payload))
         done, _ = await asyncio.wait({self._asking}, timeout=self._settings.request_timeout_s)
-        if not done:
+        if not done or self._asking.cancelled():
             return Refusal("GenericError", "the charge point has not answered in time")
         match self._asking.result():
             case Answered(answer):

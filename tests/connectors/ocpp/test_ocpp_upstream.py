@@ -217,3 +217,62 @@ async def test_a_setting_that_control_rests_on_is_refused_with_a_reason(tmp_path
         assert "control lives by the samples" in latest.words
         assert (await b.ask("CP1", "UpdateFirmware", {}))[2:4][0] == "NotSupported"
         assert (await b.ask("CP1", "../../Passwords", {}))[2] == "NotImplemented"
+
+
+async def test_only_what_the_site_names_is_forwarded(tmp_path: Path) -> None:
+    named = frozenset({"StartTransaction", "StopTransaction"})
+    async with billing() as b, forwarding(tmp_path, b.port, messages=named) as d, peer(d.system.port) as charger:
+        await charger.boot()
+        ours = await charger.start()
+        await charger.call("MeterValues", sample(1500, "2026-06-01T12:30:00Z", ours))
+        await asyncio.sleep(4000)
+        await stop(charger, ours)
+        await until(lambda: b.said("StopTransaction"))
+        assert b.order() == ["StartTransaction", "StopTransaction"]
+        assert d.upstream.status()[ChargerId("CP1")].links == 1
+
+
+async def test_the_upstream_gets_the_heartbeat_it_asked_for(tmp_path: Path) -> None:
+    welcome = {"status": "Accepted", "currentTime": "2026-06-01T12:00:00Z", "interval": 60}
+    async with (
+        billing(BootNotification=welcome) as b,
+        forwarding(tmp_path, b.port) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        await asyncio.sleep(600)
+        assert 9 <= len(b.said("Heartbeat")) <= 10
+
+
+async def test_what_the_upstream_triggers_is_said_again_and_commissions_nothing_anew(tmp_path: Path) -> None:
+    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        await charger.boot()
+        await charger.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+        await until(lambda: len(b.order()) == 2)
+        await asyncio.sleep(10)
+        before = len(charger.asked)
+        for wanted in ("BootNotification", "StatusNotification"):
+            answer = await b.ask("CP1", "TriggerMessage", {"requestedMessage": wanted})
+            assert answer[2] == {"status": "Accepted"}
+        await until(lambda: len(b.order()) == 4)
+        assert sorted(b.order()[2:]) == ["BootNotification", "StatusNotification"]
+        assert len(charger.asked) == before
+
+
+async def test_profiles_of_the_upstream_survive_a_restart(tmp_path: Path) -> None:
+    whole = {
+        "chargingProfileId": 4,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "ChargePointMaxProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6900.0}]},
+    }
+    async with billing() as b:
+        async with forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+            await charger.boot()
+            await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+            answer = await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
+            assert answer[2] == {"status": "Accepted"}
+        async with forwarding(tmp_path, b.port) as d:
+            assert [event.limit_a for event in d.sink.of(e.ConnectorLimited)] == [10.0]
+            assert d.upstream.status()[ChargerId("CP1")].allowances[0].upstream_a == 10.0
