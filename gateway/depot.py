@@ -227,7 +227,8 @@ class Depot:
         table = self.site.upstream
         if table is None:
             return None
-        settings = upstream_settings(table, self.options.speed)
+        own = {c.id: c.upstream_password_env for c in self.site.chargers if c.upstream_password_env is not None}
+        settings = upstream_settings(table, own, self.options.speed)
         ledger = UpstreamOutbox(self.store)
         upstream = Upstream(settings, self.tree.chargers, clock=self._clock, sink=self.runtime, ledger=ledger)
         return await stack.enter_async_context(upstream)

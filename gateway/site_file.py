@@ -63,6 +63,7 @@ class ChargerTable(Table):
     fallback_a: NotNegative | None = None
     assumed_a: NotNegative | None = None
     password_env: str | None = None
+    upstream_password_env: str | None = None
 
     @field_validator("id")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -16,14 +17,13 @@ Subprotocol = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,32}$")]
 
 
 class UpstreamTable(Table):
-    """`[upstream]`; `passwords_env` names variables by charger, for those whose password is their own."""
+    """`[upstream]`; a charger whose password there is its own names it in its own table."""
 
     url: str
     subprotocol: Subprotocol = "ocpp1.6"
     password_env: str | None = None
-    passwords_env: dict[str, str] = Field(default_factory=dict)
-    messages: tuple[str, ...] = tuple(sorted(FORWARDABLE))
-    requests: tuple[str, ...] = tuple(sorted(ASKABLE))
+    messages: tuple[str, ...] | None = None
+    requests: tuple[str, ...] | None = None
     answer_s: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 2.0
     keep: Annotated[int, Field(ge=10, le=1_000_000)] = 5_000
 
@@ -40,29 +40,29 @@ class UpstreamTable(Table):
 
     @field_validator("messages")
     @classmethod
-    def _messages_can_be_forwarded(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _messages_can_be_forwarded(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return _known(value, FORWARDABLE)
 
     @field_validator("requests")
     @classmethod
-    def _requests_can_be_asked(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _requests_can_be_asked(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return _known(value, ASKABLE)
 
-    def variables(self) -> list[tuple[str, str | None]]:
-        """Environment variables it names, each with its field."""
-        named = [(f"upstream.passwords_env.{charger}", variable) for charger, variable in self.passwords_env.items()]
-        return [("upstream.password_env", self.password_env), *named]
 
-
-def _known(given: tuple[str, ...], allowed: frozenset[str]) -> tuple[str, ...]:
-    unknown = [name for name in given if name not in allowed]
+def _known(given: tuple[str, ...] | None, allowed: frozenset[str]) -> tuple[str, ...] | None:
+    unknown = [name for name in given or () if name not in allowed]
     if unknown:
         raise ValueError(f"{', '.join(unknown)} cannot stand here; choose from {', '.join(sorted(allowed))}")
     return given
 
 
-def upstream_settings(table: UpstreamTable, speed: float) -> UpstreamSettings:
+def upstream_settings(table: UpstreamTable, own_env: Mapping[str, str], speed: float) -> UpstreamSettings:
     """The table as settings; what waits for the network is measured on the wall, as everywhere in the gateway.
+
+    Args:
+        table: what the site file says.
+        own_env: environment variables of the chargers that have a password of their own, by identity.
+        speed: how much faster than the wall the loop's clock runs.
 
     Raises:
         ConfigurationError: an environment variable is named but not set.
@@ -70,7 +70,7 @@ def upstream_settings(table: UpstreamTable, speed: float) -> UpstreamSettings:
     defaults = UpstreamSettings(table.url)
     own: dict[ChargerId, SecretStr | None] = {
         ChargerId(charger): secret(variable, f"password of {charger} at the upstream")
-        for charger, variable in table.passwords_env.items()
+        for charger, variable in own_env.items()
     }
     shared = secret(table.password_env, "password at the upstream")
     return UpstreamSettings(
@@ -78,8 +78,8 @@ def upstream_settings(table: UpstreamTable, speed: float) -> UpstreamSettings:
         subprotocol=table.subprotocol,
         passwords={charger: found.get_secret_value() for charger, found in own.items() if found is not None},
         password=None if shared is None else shared.get_secret_value(),
-        messages=frozenset(table.messages),
-        requests=frozenset(table.requests),
+        messages=FORWARDABLE if table.messages is None else frozenset(table.messages),
+        requests=ASKABLE if table.requests is None else frozenset(table.requests),
         answer_s=table.answer_s * speed,
         keep=table.keep,
         call_timeout_s=defaults.call_timeout_s * speed,

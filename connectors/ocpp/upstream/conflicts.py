@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from twin_core.models.events import InputRefused
 from twin_core.models.ids import ChargerId
-from twin_core.ports import Clock
+from twin_core.ports import Clock, EventSink
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +56,12 @@ class Conflicts:
         latest: the newest ones.
     """
 
-    def __init__(self, charger: ChargerId, clock: Clock) -> None:
+    def __init__(self, charger: ChargerId, clock: Clock, sink: EventSink) -> None:
         self.counts: Counter[ConflictKind] = Counter()
         self.latest: deque[Conflict] = deque(maxlen=KEPT)
         self._charger = charger
         self._clock = clock
+        self._sink = sink
         self._logged_s: dict[ConflictKind, float] = {}
         self._unlogged: Counter[ConflictKind] = Counter()
 
@@ -76,3 +78,6 @@ class Conflicts:
         self._logged_s[kind] = now.monotonic_s
         fields = {"charger": self._charger, "kind": kind.value, "detail": safe, "unlogged": self._unlogged.pop(kind, 0)}
         logger.warning("upstream conflict", extra=fields)
+        if kind not in (ConflictKind.UPSTREAM_LIMITS, ConflictKind.DEPOT_LIMITS):  # no refusals: both limits are kept
+            cause = f"upstream-{kind.value}"
+            self._sink.put(InputRefused(at=now, source=str(self._charger), cause=cause, detail=safe))

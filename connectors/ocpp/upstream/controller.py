@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,11 +17,6 @@ from twin_core.models.charger import ChargerSpec
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId
 from twin_core.ports import Clock, EventSink, UpstreamLedger
-
-logger = logging.getLogger(__name__)
-
-RESTART_S = 10.0
-"""Pause after a relay failed of itself, before it is run again."""
 
 
 class Upstream:
@@ -124,17 +118,7 @@ class Upstream:
             rng=self._rng,
         )
         self._relays[spec.id] = relay
-        task = asyncio.create_task(self._supervise(relay), name=f"upstream {spec.id}")
+        task = asyncio.create_task(relay.run(), name=f"upstream {spec.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return relay
-
-    async def _supervise(self, relay: Relay) -> None:
-        """Keep a relay running: whatever the upstream made it stumble over, the charger's own link never notices."""
-        while True:
-            try:
-                await relay.run()
-            except Exception:
-                logger.exception("upstream relay failed", extra={"charger": relay.spec.id})
-                relay.counters.refused["relay-failed"] += 1
-            await asyncio.sleep(RESTART_S)

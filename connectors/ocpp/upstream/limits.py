@@ -22,9 +22,11 @@ from twin_core.ports import Clock, EventSink
 
 logger = logging.getLogger(__name__)
 
-MAX_PROFILES = 50
+MAX_PROFILES = 20
 MAX_COMPOSITE_S = 7 * 86_400
-MAX_COMPOSITE_PERIODS = 100
+MAX_COMPOSITE_STEPS = 100
+"""Changes looked at for one composite schedule, over all connectors: what can be asked must not take long."""
+
 ALIKE_A = 0.5
 """Two limits this near are one: a charger's step lies between them."""
 
@@ -130,7 +132,7 @@ class KeptLimits:
         scenes = [self._scene(number) for number in numbers]
         profiles = self._current()
         at_s, periods = begin_s, list[Payload]()
-        while at_s < ends_s and len(periods) < MAX_COMPOSITE_PERIODS:
+        for _ in range(max(1, MAX_COMPOSITE_STEPS // len(scenes))):
             allowed = sum(self._allowed(scene, at_s, watts=watts) for scene in scenes)
             if connector == 0 and not watts:
                 allowed = min(allowed, self._spec.supply_max_a or math.inf)
@@ -138,6 +140,10 @@ class KeptLimits:
             if not periods or periods[-1]["limit"] != limit:
                 periods.append({"startPeriod": math.ceil(at_s - begin_s), "limit": limit})
             at_s = min(next_change(profiles, scene, at_s) for scene in scenes)
+            if at_s >= ends_s:
+                break
+        # Where there was more to say than is looked at, the answer is shorter, and true.
+        ends_s = math.floor(min(ends_s, at_s))
         return {
             "status": "Accepted",
             "connectorId": connector,

@@ -135,11 +135,11 @@ class Outbox:
             try:
                 places = await self._ledger.keep([entry.message for entry in batch])
             except StorageError as refused:
-                for entry in batch:
-                    self._drop(entry.message.action, "storage")
-                    if not entry.written.done():
-                        entry.written.set_exception(refused)
+                self._fail(batch, refused)
                 continue
+            except BaseException:
+                self._fail(batch, StorageError("the upstream's outbox was closed"))
+                raise
             for entry, seq in zip(batch, places, strict=True):
                 if seq is not None:
                     self.backlog += 1
@@ -147,6 +147,12 @@ class Outbox:
                 if not entry.written.done():
                     entry.written.set_result(seq)
             self._changed.set()
+
+    def _fail(self, batch: list[_Unwritten], why: StorageError) -> None:
+        for entry in batch:
+            self._drop(entry.message.action, "storage")
+            if not entry.written.done():
+                entry.written.set_exception(why)
 
     # What goes out.
 

@@ -31,6 +31,9 @@ from twin_core.ports import Clock, EventSink, ForwardedMessage, UpstreamLedger
 
 logger = logging.getLogger(__name__)
 
+RESTART_S = 10.0
+"""Pause after a part failed of itself, before it is run again."""
+
 CallCharger = Callable[[str, Payload], Awaitable[CallOutcome]]
 
 
@@ -82,7 +85,7 @@ class Relay:
         self.settings = settings
         self.clock = clock
         self.ledger = ledger
-        self.conflicts = Conflicts(spec.id, clock)
+        self.conflicts = Conflicts(spec.id, clock, sink)
         self.limits = KeptLimits(spec, clock, sink, self.conflicts)
         self.counters = LinkCounters()
         self.outbox = Outbox(spec.id, settings, ledger, backlog)
@@ -202,9 +205,18 @@ class Relay:
     async def run(self) -> None:
         """Be linked while the charger is, or something waits; until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.outbox.write(), name=f"upstream {self.spec.id} write")
-            tasks.create_task(self.limits.run(), name=f"upstream {self.spec.id} limits")
-            tasks.create_task(self._courier.run(), name=f"upstream {self.spec.id} link")
+            for work in (self.outbox.write, self.limits.run, self._courier.run):
+                tasks.create_task(self._supervise(work), name=f"upstream {self.spec.id} {work.__qualname__}")
+
+    async def _supervise(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep one part running: whatever the upstream made it stumble over, the charger's own link never notices."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.exception("upstream relay failed", extra={"charger": self.spec.id})
+                self.counters.refused["relay-failed"] += 1
+            await asyncio.sleep(RESTART_S)
 
     async def _late_verdict(self, message: ForwardedMessage, answer: Payload) -> None:
         """The charger was told that the tag may charge before the upstream said that it may not."""

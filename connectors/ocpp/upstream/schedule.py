@@ -22,7 +22,7 @@ from twin_core.models.ids import TransactionId
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 
 DAY_S = 86_400.0
-MAX_PERIODS = 100
+MAX_PERIODS = 24
 MAX_STACK_LEVEL = 100
 
 

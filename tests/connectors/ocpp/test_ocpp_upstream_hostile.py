@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
-from tests.connectors.ocpp.peer import Peer, depot, grant, peer, until
+from tests.connectors.ocpp.peer import Peer, charger_spec, depot, grant, peer, until
 from twin_core.models import events as e
 from twin_core.models.grant import GrantOutcome
 from twin_core.models.ids import ChargerId
@@ -188,3 +189,33 @@ async def test_an_upstream_that_comes_and_goes_is_not_dialled_without_pause(tmp_
             for link in b.links.values():
                 link.transport.abort()
         assert 5 < len(b.logins) < 60
+
+
+async def test_the_worst_profiles_there_can_be_are_computed_in_no_time(tmp_path: Path) -> None:
+    periods = [{"startPeriod": 900 * n, "limit": 6.0 + n % 7} for n in range(24)]
+    async with (
+        billing() as b,
+        forwarding(tmp_path, b.port, charger_spec("CP1", 4), request_burst=100) as f,
+        peer(f.system.port) as charger,
+    ):
+        await charger.boot()
+        await until(lambda: f.upstream.status()[CP1].accepted)
+        for number in range(40):
+            profile = {
+                "chargingProfileId": number,
+                "stackLevel": number,
+                "chargingProfilePurpose": "TxDefaultProfile",
+                "chargingProfileKind": "Recurring",
+                "recurrencyKind": "Daily",
+                "chargingSchedule": {
+                    "chargingRateUnit": "A",
+                    "startSchedule": f"2026-05-01T00:{number:02}:07Z",
+                    "chargingSchedulePeriod": periods,
+                },
+            }
+            await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+        before_s = time.process_time()
+        answer = await b.ask("CP1", "GetCompositeSchedule", {"connectorId": 0, "duration": 10**9})
+        assert time.process_time() - before_s < 0.5
+        assert answer[2]["status"] == "Accepted"
+        assert f.upstream.status()[CP1].conflicts == {"profile": 20}
