@@ -276,3 +276,68 @@ async def test_profiles_of_the_upstream_survive_a_restart(tmp_path: Path) -> Non
         async with forwarding(tmp_path, b.port) as d:
             assert [event.limit_a for event in d.sink.of(e.ConnectorLimited)] == [10.0]
             assert d.upstream.status()[ChargerId("CP1")].allowances[0].upstream_a == 10.0
+
+
+async def test_what_is_kept_and_what_is_not_go_up_in_the_order_they_were_said(tmp_path: Path) -> None:
+    answers = iter([[4, "InternalError", "not now", {}], {"transactionId": 3, "idTagInfo": {"status": "Accepted"}}])
+    async with (
+        billing(StartTransaction=lambda _: next(answers)) as b,
+        forwarding(tmp_path, b.port) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        ours = await charger.start()
+        for status in ("Charging", "Finishing", "Available"):
+            if status == "Available":
+                await stop(charger, ours)
+            await charger.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": status})
+        await until(lambda: len(b.order()) == 7)
+        assert b.order()[1:] == [
+            *["StartTransaction"] * 2,
+            *["StatusNotification"] * 2,
+            "StopTransaction",
+            "StatusNotification",
+        ]
+        assert [p["status"] for p in b.said("StatusNotification")] == ["Charging", "Finishing", "Available"]
+
+
+async def test_an_upstream_that_answers_nothing_for_hours_costs_no_transaction(tmp_path: Path) -> None:
+    async with billing(StartTransaction=SILENT) as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        await charger.boot()
+        ours = await charger.start()
+        await stop(charger, ours)
+        await asyncio.sleep(7200)
+        assert len(b.said("StartTransaction")) > 10
+        del b.answers["StartTransaction"]
+        await until(lambda: b.said("StopTransaction"), 200)
+        status = d.upstream.status()[ChargerId("CP1")]
+        assert (status.waiting, status.dropped) == (0, {})
+
+
+async def test_the_connectors_of_a_charger_share_a_limit_of_the_whole(tmp_path: Path) -> None:
+    whole = {
+        "chargingProfileId": 4,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "ChargePointMaxProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 24.0}]},
+    }
+    async with (
+        billing() as b,
+        forwarding(tmp_path, b.port, charger_spec("CP1", 2)) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        first = await charger.start(1)
+        await until(lambda: b.said("StartTransaction"))
+        await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
+
+        def allowed() -> list[float | None]:
+            return [allowance.upstream_a for allowance in d.upstream.status()[ChargerId("CP1")].allowances]
+
+        await until(lambda: allowed()[0] == 24.0)
+        await charger.start(2, tag="SECOND")
+        await until(lambda: allowed() == [12.0, 12.0])
+        await stop(charger, first)
+        await until(lambda: allowed()[1] == 24.0)
