@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 from collections.abc import Mapping
 from types import TracebackType
@@ -17,6 +18,8 @@ from twin_core.models.charger import ChargerSpec
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId
 from twin_core.ports import Clock, EventSink, UpstreamLedger
+
+logger = logging.getLogger(__name__)
 
 
 class Upstream:
@@ -47,16 +50,19 @@ class Upstream:
         self._ledger = ledger
         self._rng = rng or random.Random()
         self._relays: dict[ChargerId, Relay] = {}
+        self._backlog: dict[ChargerId, int] = {}
+        self._profiles: dict[ChargerId, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._attached: dict[ChargerId, tuple[object, CallCharger]] = {}
 
     async def __aenter__(self) -> Self:
         """Take back what was kept, and deliver what waits."""
-        backlog, profiles = await self._ledger.backlog(), await self._ledger.profiles()
+        self._backlog, self._profiles = await self._ledger.backlog(), await self._ledger.profiles()
         for spec in self._chargers:
-            relay = self._open(spec, backlog.get(spec.id, 0))
-            if spec.id in profiles:
-                relay.limits.restore(json.loads(profiles[spec.id]))
+            self._open(spec)
+        if self._backlog:
+            # Of chargers that no site file names: they get their relay when they connect.
+            logger.warning("upstream messages wait for their charger", extra={"chargers": sorted(self._backlog)[:20]})
         return self
 
     async def __aexit__(
@@ -90,7 +96,7 @@ class Upstream:
         """
         relay = self._relays.get(charger.spec.id)
         if relay is None:
-            relay = self._open(charger.spec, 0)
+            relay = self._open(charger.spec)
         self._attached[charger.spec.id] = (session, call)
         relay.attach(charger, call)
 
@@ -107,17 +113,19 @@ class Upstream:
         if relay is not None:
             relay.limits.granted(grant)
 
-    def _open(self, spec: ChargerSpec, backlog: int) -> Relay:
+    def _open(self, spec: ChargerSpec) -> Relay:
         relay = Relay(
             spec,
             self._settings,
             clock=self._clock,
             sink=self._sink,
             ledger=self._ledger,
-            backlog=backlog,
+            backlog=self._backlog.pop(spec.id, 0),
             rng=self._rng,
         )
         self._relays[spec.id] = relay
+        if (kept := self._profiles.pop(spec.id, None)) is not None:
+            relay.limits.restore(json.loads(kept))
         task = asyncio.create_task(relay.run(), name=f"upstream {spec.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -25,6 +25,7 @@ from tests.connectors.ocpp.peer import FAST, SILENT, Depot, charger_spec
 from tests.fakes import EventList, ListedChargers, LoopClock
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import ChargerId
+from twin_core.ports import UpstreamLedger
 
 __all__ = ["SILENT", "Billing", "Forwarding", "billing", "forwarding"]
 
@@ -159,6 +160,8 @@ async def forwarding(
     threaded: bool = False,
     clock: LoopClock | None = None,
     authorise: Callable[[str], bool] | None = None,
+    beforehand: bool = True,
+    ledger: Callable[[Store], UpstreamLedger] = UpstreamOutbox,
     **changes: Any,
 ) -> AsyncIterator[Forwarding]:
     chargers = specs or (charger_spec("CP1"),)
@@ -169,7 +172,7 @@ async def forwarding(
     settings = UpstreamSettings(f"ws://127.0.0.1:{port}/billing", **changes)
     async with (
         Store(path / "journal.db", clock=clock, threaded=threaded) as store,
-        Upstream(settings, chargers, clock=clock, sink=sink, ledger=UpstreamOutbox(store)) as upstream,
+        Upstream(settings, chargers if beforehand else (), clock=clock, sink=sink, ledger=ledger(store)) as upstream,
         CentralSystem(FAST, clock=clock, sink=sink, ledger=store, directory=directory, upstream=upstream) as system,
     ):
         yield Forwarding(system, sink, store, directory, upstream, store)  # type: ignore[arg-type]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from connectors.store.upstream import UpstreamOutbox
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
 from tests.connectors.ocpp.peer import Peer, charger_spec, grant, peer, until
+from twin_core.errors import StorageError
 from twin_core.models import events as e
 from twin_core.models.ids import ChargerId
+from twin_core.ports import ForwardedMessage
 
 
 def sample(wh: int, at: str, transaction: int | None = None) -> dict[str, Any]:
@@ -341,3 +347,48 @@ async def test_the_connectors_of_a_charger_share_a_limit_of_the_whole(tmp_path: 
         await until(lambda: allowed() == [12.0, 12.0])
         await stop(charger, first)
         await until(lambda: allowed()[1] == 24.0)
+
+
+async def test_what_an_adopted_charger_left_waits_until_it_comes_back(tmp_path: Path) -> None:
+    async with billing() as b:
+        await b.shut()
+        async with forwarding(tmp_path, b.port, beforehand=False) as d, peer(d.system.port) as charger:
+            await charger.boot()
+            await stop(charger, await charger.start())
+        b.back()
+        async with forwarding(tmp_path, b.port, beforehand=False) as d:
+            await asyncio.sleep(100)
+            assert b.order() == []
+            async with peer(d.system.port) as charger:
+                await charger.boot()
+                await until(lambda: b.said("StopTransaction"), 100)
+                assert b.order() == ["BootNotification", "StartTransaction", "StopTransaction"]
+
+
+class FullDisk(UpstreamOutbox):
+    """Keeps nothing while `full`."""
+
+    full = True
+
+    async def keep(self, messages: Sequence[ForwardedMessage]) -> tuple[int | None, ...]:
+        if self.full:
+            raise StorageError("full")
+        return await super().keep(messages)
+
+
+async def test_a_transaction_that_cannot_be_kept_for_the_upstream_is_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        billing() as b,
+        forwarding(tmp_path, b.port, ledger=FullDisk) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        payload = {"connectorId": 1, "idTag": "TAG", "meterStart": 1000, "timestamp": "2026-06-01T12:00:00Z"}
+        assert (await charger.call("StartTransaction", payload))[2] == "InternalError"
+        assert d.upstream.status()[ChargerId("CP1")].dropped == {"StartTransaction: storage": 1}
+        monkeypatch.setattr(FullDisk, "full", False)
+        assert (await charger.call("StartTransaction", payload))[2]["idTagInfo"] == {"status": "Accepted"}
+        await until(lambda: b.said("StartTransaction"))
+        assert len(b.said("StartTransaction")) == 1
