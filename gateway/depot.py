@@ -18,10 +18,12 @@ from connectors.influx.sink import InfluxSink
 from connectors.mqtt.client import MqttLink, MqttSettings
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.upstream.controller import Upstream
 from connectors.store.database import Store
 from connectors.store.history import HistorySink
 from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
+from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.charger_news import ChargerNews
 from gateway.directory import SiteDirectory
@@ -37,13 +39,14 @@ from gateway.secret import secret
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
+from gateway.upstream_table import upstream_settings
+from gateway.views import Views
 from panel.feed import PanelFeed
 from panel.guard import LOOPBACK_HOSTS
 from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
 from panel.shapes import PanelView
-from panel.view import view
-from twin_core.cycle import CycleReport, Twin, TwinSettings
+from twin_core.cycle import Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.estimation import EstimationSettings
 from twin_core.models.events import PeakMeasured, TariffChanged, TermsChanged
@@ -103,7 +106,7 @@ class Depot:
         self.lag = LoopLag(self.options.speed)
         self.watch = EnvelopeWatch()
         self.feed = PanelFeed()
-        self._views = _Views(VIEW_EVERY_WALL_S * self.options.speed)
+        self._views = Views(VIEW_EVERY_WALL_S * self.options.speed)
         self.directory = SiteDirectory(site, self.tree)
         self._clock = clock
         self._stack = AsyncExitStack()
@@ -139,6 +142,7 @@ class Depot:
             await self._learn()
             await self._look_up_peak()
             self.news = ChargerNews(self.runtime)
+            self.upstream = await self._open_upstream(stack)
             self.central = await stack.enter_async_context(self._new_central_system())
             self.desk = Desk(
                 self.runtime,
@@ -240,7 +244,18 @@ class Depot:
             directory=self.directory,
             upkeep=self.store,
             learned=self._recalled,
+            upstream=self.upstream,
         )
+
+    async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:
+        table = self.site.upstream
+        if table is None:
+            return None
+        own = {c.id: c.upstream_password_env for c in self.site.chargers if c.upstream_password_env is not None}
+        settings = upstream_settings(table, own, self.options.speed)
+        ledger = UpstreamOutbox(self.store)
+        upstream = Upstream(settings, self.tree.chargers, clock=self._clock, sink=self.runtime, ledger=ledger)
+        return await stack.enter_async_context(upstream)
 
     def _new_mqtt_link(self) -> MqttLink | None:
         mqtt = self.site.mqtt
@@ -333,23 +348,6 @@ class Depot:
         """
         threaded, now = not self.options.virtual, self._clock.now().utc
         self.runtime.twin.foresight = await foresight_of(self.site, self.store, now, threaded=threaded)
-
-
-class _Views:
-    """Makes a view about once a second of the wall, for whoever looks on (CycleObserver)."""
-
-    def __init__(self, every_s: float) -> None:
-        self.viewers: list[Callable[[PanelView], None]] = []
-        self._every_s = every_s
-        self._due_s = float("-inf")
-
-    def on_cycle(self, report: CycleReport) -> None:
-        now_s = report.snapshot.now.monotonic_s
-        if self.viewers and now_s >= self._due_s:
-            self._due_s = now_s + self._every_s
-            shown = view(report)
-            for viewer in self.viewers:
-                viewer(shown)
 
 
 def new_twin(site: SiteFile, tree: SiteTree, since: datetime, settings: TwinSettings) -> Twin:

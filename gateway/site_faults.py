@@ -30,6 +30,9 @@ def _names_that_lead_nowhere(site: SiteFile) -> Iterator[str]:
             meter_binding(meter)
         except ConfigurationError as error:
             yield f"meters: {error}"
+    for charger in site.chargers if site.upstream is None else ():
+        if charger.upstream_password_env is not None:
+            yield f"chargers.{charger.id}.upstream_password_env: there is no upstream: add an [upstream] with a url"
     if site.data_dir.is_file():
         yield f"data_dir: {site.data_dir} is a file: name a folder"
     ca_file = None if site.mqtt is None else site.mqtt.ca_file
@@ -42,6 +45,10 @@ def _secrets_not_set(site: SiteFile) -> Iterator[str]:
     named.append(("adopt_password_env", site.adopt_password_env))
     named.append(("mqtt.password_env", None if site.mqtt is None else site.mqtt.password_env))
     named.append(("influx.token_env", None if site.influx is None else site.influx.token_env))
+    named += [
+        (f"chargers.{charger.id}.upstream_password_env", charger.upstream_password_env) for charger in site.chargers
+    ]
+    named.append(("upstream.password_env", None if site.upstream is None else site.upstream.password_env))
     for field, variable in named:
         try:
             secret(variable, field)

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, charger_id
@@ -62,6 +63,7 @@ class ChargerTable(Table):
     fallback_a: NotNegative | None = None
     assumed_a: NotNegative | None = None
     password_env: str | None = None
+    upstream_password_env: str | None = None
 
     @field_validator("id")
     @classmethod
@@ -211,6 +213,7 @@ class SiteFile(Table):
     mqtt: MqttTable | None = None
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
+    upstream: UpstreamTable | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -77,6 +77,8 @@ def _target(
     ceiling_a = view.spec.hardware_max_a if content_a is None else max(content_a + CAR_ROOM_A, MINIMUM_CURRENT_A)
     if wanted_a > ceiling_a:
         wanted_a, reason = ceiling_a, "car limit"
+    if view.imposed_a is not None and not wanted_a <= view.imposed_a:
+        wanted_a, reason = view.imposed_a, "imposed limit"
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)
 
 

@@ -82,7 +82,7 @@ def base_loads(state: TwinState, now: Instant, settings: EstimationSettings) -> 
 
 
 def _measured_base(node: NodeState, now: Instant, settings: EstimationSettings) -> BaseLoad | None:
-    if node.metered_at is None or node.stuck:
+    if node.metered_at is None or node.repetition.stuck:
         return None
     if not now.monotonic_s - node.metered_at.monotonic_s <= settings.meter_stale_s:
         return None

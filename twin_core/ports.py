@@ -92,6 +92,53 @@ class TransactionLedger(Protocol):
         """Transactions of a charger that started and did not stop, for a charger that comes back."""
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardedMessage:
+    """Something a charger said of a transaction, for a second central system.
+
+    Attributes:
+        payload: JSON as the charger said it, under our number of the transaction.
+        seq: its place in the order of everything kept; 0 before it was.
+    """
+
+    charger: ChargerId
+    action: str
+    payload: bytes
+    transaction_id: TransactionId
+    seq: int = 0
+
+
+class UpstreamLedger(Protocol):
+    """What must reach a second central system, and what it calls our transactions; durable.
+
+    Every method raises StorageError where the disk refuses.
+    """
+
+    async def keep(self, messages: Sequence[ForwardedMessage]) -> tuple[int | None, ...]:
+        """Write messages in their order; the place of each, None for a start or stop that was kept before."""
+
+    async def waiting(self, charger: ChargerId, after: int, most: int) -> tuple[ForwardedMessage, ...]:
+        """The oldest messages of a charger behind a place."""
+
+    async def backlog(self) -> dict[ChargerId, int]:
+        """How many messages of each charger wait."""
+
+    async def settle(self, message: ForwardedMessage, theirs: int | None = None) -> None:
+        """A message waits no more; `theirs` is the other system's number for the transaction it began."""
+
+    async def theirs(self, charger: ChargerId, transaction_id: TransactionId) -> int | None:
+        """The other system's number of our transaction; None while it has given none."""
+
+    async def ours(self, charger: ChargerId, theirs: int) -> TransactionId | None:
+        """Our number of the other system's newest transaction of that number; None where it has none."""
+
+    async def keep_profiles(self, charger: ChargerId, profiles: bytes) -> None:
+        """Write the charging profiles the other system has set, in place of those before."""
+
+    async def profiles(self) -> dict[ChargerId, bytes]:
+        """The profiles of every charger that has any."""
+
+
 class ChargerDirectory(Protocol):
     """Which charge points may connect, and what is installed there."""
 

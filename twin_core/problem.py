@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -187,7 +188,10 @@ def _need(
     if not energy > NEGLIGIBLE_KWH:
         return None
     per_a = kw_per_a(session)
-    usable_a = max(usable_current_a(session, view.spec, estimation), MINIMUM_CURRENT_A)
+    imposed_a = math.inf if view.imposed_a is None else view.imposed_a
+    if not imposed_a >= MINIMUM_CURRENT_A:
+        return None
+    usable_a = min(max(usable_current_a(session, view.spec, estimation), MINIMUM_CURRENT_A), imposed_a)
     return SessionNeed(
         session_id=session.id,
         connector_id=view.spec.id,

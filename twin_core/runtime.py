@@ -29,6 +29,7 @@ REPLANNING = (
     ev.TransactionStarted,
     ev.TransactionStopped,
     ev.LimitChanged,
+    ev.ConnectorLimited,
     ev.RequestAnnounced,
     ev.TariffChanged,
     ev.ChargerDisconnected,

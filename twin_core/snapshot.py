@@ -21,6 +21,7 @@ class ConnectorView:
 
     Attributes:
         soc: told by the vehicle or estimated from delivered energy.
+        imposed_a: what another central system allows it per phase; None where none limits it.
     """
 
     spec: ConnectorSpec
@@ -32,6 +33,7 @@ class ConnectorView:
     session: Session | None
     soc: float | None
     fallback_confirmed: bool
+    imposed_a: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def take_snapshot(state: TwinState, now: Instant, settings: EstimationSettings) 
                 session=c.session,
                 soc=estimated_soc(c.session, settings) if c.session else None,
                 fallback_confirmed=c.fallback_confirmed,
+                imposed_a=c.imposed_a,
             )
             for c in state.connectors.values()
         ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from twin_core.base_load import SETTLE_S, BaseLoadTracker, CurrentTrace
+from twin_core.base_load import BaseLoadTracker, CurrentTrace
 from twin_core.models import events as ev
 from twin_core.models.charger import (
     ChargerAbilities,
@@ -29,11 +29,10 @@ from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import SiteTree
 from twin_core.models.tariff import SiteTerms, Tariff
 from twin_core.observation import observed
+from twin_core.stuck_meter import StuckMeter
 
 REQUESTS_KEPT = 10_000
 SESSIONS_KEPT = 1_000
-STUCK_SAMPLES = 12
-STUCK_CHANGE_A = 3.0
 
 
 @dataclass(slots=True)
@@ -49,6 +48,7 @@ class ConnectorState:
     trace: CurrentTrace = field(default_factory=CurrentTrace)
     session: Session | None = None
     fallback_confirmed: bool = False
+    imposed_a: float | None = None
 
 
 @dataclass(slots=True)
@@ -71,10 +71,7 @@ class NodeState:
     metered_kw: float | None = None
     metered_at: Instant | None = None
     base: BaseLoadTracker = field(default_factory=BaseLoadTracker)
-    unchanged: int = 0
-    changed_s: float = float("-inf")
-    drawn_a: float = 0.0
-    stuck: bool = False
+    repetition: StuckMeter = field(default_factory=StuckMeter)
 
 
 @dataclass(slots=True)
@@ -292,24 +289,9 @@ def _node_metered(state: TwinState, event: ev.NodeMetered) -> None:
     below = state.site.chargers_below[event.node_id]
     traces = [state.connectors[connector.id].trace for charger in below for connector in charger.connectors]
     drawn_a = sum(max(trace.latest(now_s)) for trace in traces)
-    _watch_for_stuck_meter(node, event, drawn_a)
+    node.repetition.watch(changed=event.current_a != node.metered_a, drawn_a=drawn_a, now_s=now_s)
     node.metered_a, node.metered_kw, node.metered_at = event.current_a, event.power_kw, event.at
     node.base.metered(now_s, event.current_a, traces)
-
-
-def _watch_for_stuck_meter(node: NodeState, event: ev.NodeMetered, drawn_a: float) -> None:
-    """A meter that repeats itself to the last digit while the chargers' draw moved is stuck.
-
-    The chargers' reports are given time to catch up with the meter's last change first.
-    """
-    now_s = event.at.monotonic_s
-    if event.current_a != node.metered_a:
-        node.unchanged, node.changed_s, node.stuck = 0, now_s, False
-    node.unchanged += 1
-    if now_s - node.changed_s <= SETTLE_S:
-        node.drawn_a = drawn_a
-    moved = abs(drawn_a - node.drawn_a) > STUCK_CHANGE_A
-    node.stuck = node.stuck or (node.unchanged > STUCK_SAMPLES and moved)
 
 
 def _request(state: TwinState, event: ev.RequestAnnounced) -> None:
@@ -342,6 +324,10 @@ def _limit_changed(state: TwinState, event: ev.LimitChanged) -> None:
 def expired_limits(state: TwinState, now: Instant) -> list[NodeId]:
     """Nodes whose imposed limits have reached their end."""
     return [node_id for node_id, until in state.imposed_until.items() if now.utc >= until]
+
+
+def _connector_limited(state: TwinState, event: ev.ConnectorLimited) -> None:
+    _connector(state, event.connector_id).imposed_a = event.limit_a
 
 
 def _tariff_changed(state: TwinState, event: ev.TariffChanged) -> None:
@@ -387,6 +373,7 @@ _REDUCERS: dict[type, Callable[[TwinState, Any], None]] = {
     ev.NodeMetered: _node_metered,
     ev.RequestAnnounced: _request,
     ev.LimitChanged: _limit_changed,
+    ev.ConnectorLimited: _connector_limited,
     ev.TariffChanged: _tariff_changed,
     ev.TermsChanged: _terms_changed,
     ev.PeakMeasured: _peak_measured,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -21,10 +22,11 @@ from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.handshake import LoginGuard, chosen_subprotocol, credentials, identity_in, password_matches
 from connectors.ocpp.refusals import LinkCounters, Refusals
-from connectors.ocpp.routing import OUTGOING
+from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
 from connectors.ocpp.settings import CentralSystemSettings
 from connectors.ocpp.upkeep import MemoryUpkeep
+from connectors.ocpp.upstream.controller import Upstream
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, Learned
@@ -59,6 +61,7 @@ class CentralSystem:
         upkeep: ChargerUpkeep | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
         learned: Mapping[ChargerId, Learned] | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -71,6 +74,7 @@ class CentralSystem:
             upkeep: keeps local lists, reservations and certificate requests; in memory only when left out.
             vendors: who answers the private messages of which vendor.
             learned: what was found out about chargers before.
+            upstream: a second central system that is to hear what the chargers say.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
@@ -86,6 +90,8 @@ class CentralSystem:
         self._operations: set[asyncio.Task[CallOutcome]] = set()
         self._admitted: WeakKeyDictionary[ServerConnection, ChargerSpec] = WeakKeyDictionary()
         self._server: Server | None = None
+        self._upstream = upstream
+        self._routes = HANDLERS if upstream is None else upstream.routes(HANDLERS)
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -165,6 +171,8 @@ class CentralSystem:
 
         What became of it comes back as GrantSent and GrantAnswered events. Never blocks.
         """
+        if self._upstream is not None:
+            self._upstream.granted(grant)
         session = self._sessions.get(grant.connector_id.charger)
         if session is not None:
             session.offer(grant)
@@ -259,8 +267,10 @@ class CentralSystem:
         if spec.adopted:
             self._around.sink.put(ChargerAdopted(at=self._around.clock.now(), charger=spec))
         memory = self._memories.setdefault(identity, ChargerMemory())
-        session = Session(Charger(spec, self._around, memory), connection)
+        session = Session(Charger(spec, self._around, memory), connection, self._routes)
         self._sessions[identity] = session
+        if self._upstream is not None:
+            self._upstream.attach(session, session.charger, partial(self.call, identity))
         try:
             await session.run(_address(connection))
         except Exception:
@@ -268,6 +278,8 @@ class CentralSystem:
             logger.exception("session failed", extra={"charger": identity})
             self._refusals.refuse(identity, "session-failed", "see the log")
         finally:
+            if self._upstream is not None:
+                self._upstream.detach(session, identity)
             if self._sessions.get(identity) is session:
                 del self._sessions[identity]
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,6 +69,9 @@ INCOMING: dict[str, Answering] = {
     "SignedFirmwareStatusNotification": Answering(SECURITY, Inline(upkeep.signed_firmware_status)),
 }
 """What chargers ask of this central system; anything else gets NotSupported or NotImplemented."""
+
+HANDLERS: Mapping[str, Inline | Durable] = {action: row.by for action, row in INCOMING.items()}
+"""What answers each of them."""
 
 OUTGOING: dict[str, Asking] = {
     "ChangeAvailability": Asking(CORE, requests.change_availability),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
@@ -30,7 +31,7 @@ from connectors.ocpp.frames import (
     encode_result,
 )
 from connectors.ocpp.incoming.answering import Durable, Inline
-from connectors.ocpp.routing import INCOMING, OUTGOING
+from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.schemas import check_call, check_result, note_flaws
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.events import ChargerConnected, ChargerDisconnected
@@ -69,10 +70,13 @@ class TokenBucket:
 class Session:
     """A charger's link and the tasks that serve it."""
 
-    def __init__(self, charger: Charger, link: ServerConnection) -> None:
+    def __init__(
+        self, charger: Charger, link: ServerConnection, routes: Mapping[str, Inline | Durable] = HANDLERS
+    ) -> None:
         settings = charger.settings
         self.charger = charger
         self._link = link
+        self._routes = routes
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
         self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
@@ -198,9 +202,8 @@ class Session:
             self.charger.refuse("unsolicited-answer", f"unique id {unique_id[:40]}")
 
     async def _on_call(self, call: Call, at: Instant) -> None:
-        row = INCOMING.get(call.action)
-        route = None if row is None else row.by
-        if row is not None:
+        route = self._routes.get(call.action)
+        if route is not None:
             note_flaws(call.action, call.payload, self.charger.counters.flawed)
         match route:
             case Inline(handle):

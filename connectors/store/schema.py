@@ -97,6 +97,35 @@ JOURNAL_MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE upstream_outbox (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            charger TEXT NOT NULL,
+            action TEXT NOT NULL,
+            transaction_id INTEGER NOT NULL,
+            payload BLOB NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX upstream_outbox_order ON upstream_outbox (charger, seq)",
+        """
+        CREATE TABLE upstream_transactions (
+            seq INTEGER PRIMARY KEY,
+            charger TEXT NOT NULL,
+            ours INTEGER NOT NULL,
+            theirs INTEGER,
+            stopped INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (charger, ours)
+        ) STRICT
+        """,
+        "CREATE INDEX upstream_transactions_theirs ON upstream_transactions (charger, theirs)",
+        """
+        CREATE TABLE upstream_profiles (
+            charger TEXT PRIMARY KEY,
+            body BLOB NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each entry lifts a file by one version; an entry never changes once it was released."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.scenario_file import find_site, read_scenario, shipped_scenarios
 from gateway.site_faults import site_faults
 from gateway.site_file import parse_site, read_site, site_terms, site_tree, tariff
+from gateway.upstream_table import upstream_settings
 from tests.gateway.site_texts import GOOD, changed, with_line
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
@@ -259,3 +260,41 @@ def test_a_site_that_says_nothing_of_it_has_no_terms() -> None:
 def test_what_cannot_be_is_refused_with_the_reason(table: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         parse_site(f"name = 'yard'\n[grid]\nlimit_a = 63\n{table}", "here")
+
+
+def test_an_upstream_is_reached_with_each_chargers_own_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARED", "all")
+    monkeypatch.setenv("OWN", "one")
+    text = with_line('id = "CP1"', 'upstream_password_env = "OWN"')
+    table = (
+        '\n[upstream]\nurl = "wss://billing.example/ocpp"\npassword_env = "SHARED"\nmessages = ["StopTransaction"]\n'
+    )
+    site, _ = parse_site(text + table, "site")
+    assert site.upstream is not None
+    settings = upstream_settings(site.upstream, {"CP1": "OWN"}, 2.0)
+    assert (settings.password, settings.passwords) == ("all", {"CP1": "one"})
+    assert settings.messages == {"StopTransaction"}
+    assert settings.answer_s == 4.0
+    assert "one" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('url = "https://billing.example"', "upstream.url"),
+        ('url = "ws://user:pass@billing.example"', "upstream.url"),
+        ('url = "ws://billing.example"\nmessages = ["SignCertificate"]', "upstream.messages"),
+        ('url = "ws://billing.example"\nrequests = ["SetChargingProfile"]', "upstream.requests"),
+        ('url = "ws://billing.example"\nanswer_s = 60', "upstream.answer_s"),
+    ],
+)
+def test_an_upstream_that_cannot_work_is_refused_by_its_field(line: str, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        parse_site(f"{GOOD}\n[upstream]\n{line}\n", "site")
+
+
+def test_a_password_for_an_upstream_that_is_not_there_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN", "one")
+    site, _ = parse_site(with_line('id = "CP1"', 'upstream_password_env = "OWN"'), "site")
+    faults = site_faults(site, site_tree(site), EnvelopeParameters())
+    assert any("upstream_password_env" in fault for fault in faults)

@@ -87,3 +87,19 @@ def test_the_most_urgent_is_asked_for_first_whatever_order_they_came_in() -> Non
 def test_a_charger_that_is_away_is_asked_for_nothing_and_one_without_a_car_neither() -> None:
     gone = ev.ChargerDisconnected(at=instant(1), charger_id=ChargerId("A"))
     assert wished(seen(*one_car(6.9), *ready("B"), gone)) == {}
+
+
+@given(st.floats(0, 30), st.floats(0, 40))
+def test_no_wish_lies_above_what_another_central_system_allows(power_kw: float, imposed_a: float) -> None:
+    limited = ev.ConnectorLimited(at=instant(), connector_id=A, limit_a=imposed_a, source="upstream profile 1")
+    free, cut = wished(seen(*one_car(power_kw)))[A], wished(seen(*one_car(power_kw), limited))[A]
+    assert cut.limit_a == min(free.limit_a, imposed_a)
+    assert (cut.reason == "imposed limit") == (free.limit_a > imposed_a)
+
+
+def test_a_limit_that_is_no_number_allows_nothing_and_one_that_was_lifted_everything() -> None:
+    def limited(limit_a: float | None) -> ev.ConnectorLimited:
+        return ev.ConnectorLimited(at=instant(), connector_id=A, limit_a=limit_a)
+
+    assert not wished(seen(*one_car(11.0), limited(float("nan"))))[A].limit_a > 0
+    assert wished(seen(*one_car(6.9), limited(8.0), limited(None)))[A].limit_a == pytest.approx(10.0)

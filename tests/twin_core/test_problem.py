@@ -352,3 +352,20 @@ def test_a_car_waits_for_the_sun_that_nobody_pays_for() -> None:
     plan = planner("service_first").plan(ask(snapshot))
     assert plan.power_kw[0, :12].sum() == pytest.approx(0.0, abs=1e-6)
     assert plan.cost_eur == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("imposed_a", "max_a"), [(10.0, 10.0), (40.0, 32.0), (None, 32.0)])
+def test_a_session_is_planned_at_no_more_than_another_central_system_allows(
+    imposed_a: float | None, max_a: float
+) -> None:
+    state = plugged_in_state(site(charger("A")), "A")
+    apply(state, ev.ConnectorLimited(at=instant(), connector_id=connector_id("A"), limit_a=imposed_a))
+    (need,) = ask(take_snapshot(state, instant(), EstimationSettings())).sessions
+    assert need.max_kw == pytest.approx(max_a * 0.69)
+
+
+@pytest.mark.parametrize("imposed_a", [0.0, 5.9, float("nan")])
+def test_a_session_that_may_not_charge_at_all_is_not_planned(imposed_a: float) -> None:
+    state = plugged_in_state(site(charger("A")), "A")
+    apply(state, ev.ConnectorLimited(at=instant(), connector_id=connector_id("A"), limit_a=imposed_a))
+    assert ask(take_snapshot(state, instant(), EstimationSettings())).sessions == ()

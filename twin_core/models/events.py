@@ -186,6 +186,23 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorLimited:
+    """Another central system limits what a connector may be offered, in place of its earlier limit; None lifts.
+
+    A wish above it is cut to it. It protects no cable: it is no part of the envelope's limits.
+
+    Attributes:
+        limit_a: per phase.
+        source: who limits, and by what.
+    """
+
+    at: Instant
+    connector_id: ConnectorId
+    limit_a: float | None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TariffChanged:
     """New prices."""
 
@@ -356,6 +373,7 @@ Event = (
     | NodeMetered
     | RequestAnnounced
     | LimitChanged
+    | ConnectorLimited
     | TariffChanged
     | TermsChanged
     | PeakMeasured

@@ -43,7 +43,7 @@ async def test_old_events_go_with_counts_and_open_transactions_stay(tmp_path: Pa
 
 
 async def test_the_oldest_events_go_first_when_there_are_too_many(tmp_path: Path) -> None:
-    limit = 4 * 1024**2
+    limit = 5 * 1024**2
     policy = RetentionPolicy(days=7, max_bytes=limit)
     async with Store(tmp_path / "j", clock=SetClock(0), threaded=False, retention=policy) as store:
         for second in range(30_000):
