@@ -22,6 +22,9 @@ FREE_FOR_S = 60.0
 ASLEEP_S = 180.0
 """A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
 
+BACKLOG_S = 120.0
+"""On a bad line reports may lie so far behind by themselves; only a clock that seems further behind is off."""
+
 MOST_WAKES = 3
 DRAWING_A = 1.0
 
@@ -120,7 +123,9 @@ class Bookkeeping:
     def _judge_clock(self) -> None:
         charger = self._charger
         lead_s = charger.own_clock.lead_s(charger.around.clock.now().monotonic_s)
-        if lead_s is None or charger.memory.relative or abs(lead_s) <= charger.settings.clock_tolerance_s:
+        if lead_s is None or charger.memory.relative:
+            return
+        if -max(BACKLOG_S, charger.settings.clock_tolerance_s) <= lead_s <= charger.settings.clock_tolerance_s:
             return
         charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
         charger.memory.relative = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.demo import _shortcomings
@@ -55,6 +57,9 @@ class _Ran:
 
     plans, fallbacks, plan_times_s = 3, 1, [0.010, 0.020, 0.200]
 
+    def __init__(self, twin: Any) -> None:
+        self.twin = twin
+
 
 def test_the_report_adds_up_what_happened() -> None:
     loop = Loop(metered_twin(63.0))
@@ -66,7 +71,7 @@ def test_the_report_adds_up_what_happened() -> None:
     watch = EnvelopeWatch()
     report = loop.twin.tick(instant(loop.now + 1))
     watch.on_cycle(report)
-    written = run_report(_Ran(), report, LoopLag(), watch)  # type: ignore[arg-type]
+    written = run_report(_Ran(loop.twin), report, LoopLag(), watch)  # type: ignore[arg-type]
     assert written["sessions"] == {"started": 1, "completed": 1}
     assert written["energy"] == {"requested_kwh": 10.0, "delivered_kwh": 4.0, "unserved_kwh": 6.0}
     assert written["cost_eur"] == pytest.approx(1.0)

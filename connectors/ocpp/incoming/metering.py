@@ -70,8 +70,9 @@ def _completed(charger: Charger, number: int, event: ConnectorMetered) -> Connec
     reading = event.reading
     if reading.current_a is not None:
         charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
-        charger.note_draw(number, max(reading.current_a), event.at.monotonic_s)
-        charger.note_delay(number, max(reading.current_a), event.at.monotonic_s)
+        if charger.own_clock.is_fresh(event.at.monotonic_s):
+            charger.note_draw(number, max(reading.current_a), event.at.monotonic_s)
+            charger.note_delay(number, max(reading.current_a), event.at.monotonic_s)
     if reading.offered_a is not None:
         charger.note_offer(number, reading.offered_a, event.at.monotonic_s)
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
