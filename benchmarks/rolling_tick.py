@@ -22,15 +22,15 @@ from twin_core.models.tariff import Tariff
 from twin_core.planning.table import planner
 
 EPOCH = datetime(2026, 6, 1, 7, 0, tzinfo=UTC)
-PLANNER = "power_allocation"
+PLANNERS = ("service_first", "power_allocation")
 TICKS = 20
-OCCUPIED = 0.6
 
 
 def tick_rows() -> Iterator[dict[str, Any]]:
-    """One row a size: 60 % of the connectors occupied, one limit that binds."""
-    for n_connectors in (100, 1200):
-        yield _row(n_connectors)
+    """One row a size and planner, the default one first: a vehicle at each connector, one limit that binds."""
+    for n_vehicles in (100, 1200):
+        for name in PLANNERS:
+            yield _row(n_vehicles, name)
 
 
 @dataclass(slots=True)
@@ -40,8 +40,8 @@ class _Parts:
     decide_ms: list[float]
 
 
-def _row(n_connectors: int) -> dict[str, Any]:
-    twin, plans, gap = _busy_twin(n_connectors), planner(PLANNER), 0.0
+def _row(n_vehicles: int, name: str) -> dict[str, Any]:
+    twin, plans, gap = _busy_twin(n_vehicles), planner(name), 0.0
     parts = _Parts([], [], [])
     plans.plan(twin.problem(Instant(0.0, EPOCH)))
     for tick in range(1, TICKS + 1):
@@ -60,7 +60,7 @@ def _row(n_connectors: int) -> dict[str, Any]:
         gap = max(gap, abs(plan.gap or 0.0))
     total_ms = np.sum([parts.problem_ms, parts.plan_ms, parts.decide_ms], axis=0).tolist()
     return {
-        "problem": f"rolling tick, {n_connectors} connectors, snapshot to setpoints",
+        "problem": f"rolling tick, {n_vehicles} vehicles, snapshot to setpoints, {name}",
         "solver": plan.solver,
         "peer": "",
         "median_ms": round(median(total_ms), 1),
@@ -74,11 +74,11 @@ def _row(n_connectors: int) -> dict[str, Any]:
     }
 
 
-def _busy_twin(n_connectors: int) -> Twin:
+def _busy_twin(n_vehicles: int) -> Twin:
     random = np.random.default_rng(3)
-    grid = Node(NodeId("grid"), NodeKind.GRID, limit_a=9.0 * n_connectors)
+    grid = Node(NodeId("grid"), NodeKind.GRID, limit_a=9.0 * n_vehicles)
     nodes, chargers = [grid], []
-    for number in range(n_connectors):
+    for number in range(n_vehicles):
         charger = ChargerId(f"cp-{number:04d}")
         chargers.append(ChargerSpec(charger, (ConnectorSpec(ConnectorId(charger, 1)),)))
         nodes.append(Node(NodeId(charger), NodeKind.CHARGER, grid.id, limit_a=32.0))
@@ -92,8 +92,7 @@ def _busy_twin(n_connectors: int) -> Twin:
         twin.receive(ev.ChargerConnected(at=start, charger_id=charger.id))
         twin.receive(ev.ChargerCommissioned(at=start, charger_id=charger.id, abilities=ChargerAbilities()))
         twin.receive(ev.FallbackConfirmed(at=start, connector_id=connector, fallback_a=0.0))
-        if random.uniform() < OCCUPIED:
-            _plug_in(twin, charger.id, start, float(random.uniform(5, 50)), float(random.uniform(1, 9)))
+        _plug_in(twin, charger.id, start, float(random.uniform(5, 50)), float(random.uniform(1, 9)))
     return twin
 
 

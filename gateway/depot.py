@@ -318,7 +318,8 @@ class Depot:
         Raises:
             StorageError: the journal cannot be read.
         """
-        self.runtime.twin.foresight = await foresight_of(self.site, self.store, self._clock.now().utc)
+        threaded, now = not self.options.virtual, self._clock.now().utc
+        self.runtime.twin.foresight = await foresight_of(self.site, self.store, now, threaded=threaded)
 
 
 class _Views:

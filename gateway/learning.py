@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime
@@ -17,8 +18,11 @@ KEEP_ROOM = frozenset({"service_first"})
 """Planners that know a vehicle that is only expected from one that is here; the others are told of nobody."""
 
 
-async def foresight_of(site: SiteFile, store: Store, now: datetime) -> Foresight:
+async def foresight_of(site: SiteFile, store: Store, now: datetime, *, threaded: bool) -> Foresight:
     """Foresight from the store's past sessions; departures of vehicles that keep a timetable teach nothing.
+
+    Args:
+        threaded: learn beside the loop, which thousands of sessions would hold up for a tenth of a second or two.
 
     Raises:
         StorageError: the store cannot be read.
@@ -32,7 +36,8 @@ async def foresight_of(site: SiteFile, store: Store, now: datetime) -> Foresight
         replace(session, firm=True) if session.id_tag in timetabled else session
         for session in await past_sessions(store, now, DAYS_LEARNED)
     ]
-    found = learned(past, now, site.zone())
+    zone = site.zone()
+    found = await asyncio.to_thread(learned, past, now, zone) if threaded else learned(past, now, zone)
     if not wanted.learn_departures:
         found = replace(found, stays=None, silent_stays=None)
     if not expects:

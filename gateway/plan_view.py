@@ -13,6 +13,7 @@ from rich.text import Text
 
 from twin_core.models.plan import Plan, PlanStatus, ReasonCode, Reasons
 from twin_core.models.problem import Array, PlanningProblem
+from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.lifting import Lifted
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -36,7 +37,7 @@ def render(name: str, problem: PlanningProblem, plan: Plan, lifted: tuple[Lifted
         lifted: limits that were taken away for comparison.
     """
     reasons = plan.reasons or Reasons()
-    parts = [_head(name, plan), Text(), _steps(problem, plan), Text(), _sessions(problem, plan, reasons)]
+    parts = [_head(name, problem, plan), Text(), _steps(problem, plan), Text(), _sessions(problem, plan, reasons)]
     if reasons.limits:
         parts += [Text(), _limits(reasons, lifted)]
     if reasons.unmet:
@@ -46,8 +47,8 @@ def render(name: str, problem: PlanningProblem, plan: Plan, lifted: tuple[Lifted
     return Group(*parts)
 
 
-def _head(name: str, plan: Plan) -> RenderableType:
-    delivered_kwh = float((plan.power_kw @ plan.horizon.hours).sum())
+def _head(name: str, problem: PlanningProblem, plan: Plan) -> RenderableType:
+    delivered_kwh = float(charged_kwh(problem, plan.power_kw).sum())
     status = f"[bold {_STATUS[plan.status]}]{plan.status.value}[/]"
     gap = "" if plan.gap is None else f", gap {max(0.0, plan.gap):.1e}"
     by = f"{plan.planner} on {plan.solver}" if plan.solver else plan.planner
@@ -95,7 +96,7 @@ def _sessions(problem: PlanningProblem, plan: Plan, reasons: Reasons) -> Table:
     table.add_column("charges", no_wrap=True)
     table.add_column("next kWh", justify="right", no_wrap=True)
     table.add_column("why")
-    delivered_kwh = plan.power_kw @ plan.horizon.hours
+    delivered_kwh = charged_kwh(problem, plan.power_kw).sum(axis=1)
     order = np.argsort(-plan.unserved_kwh, kind="stable") if plan.unserved_kwh.size > MOST_SESSIONS else None
     rows = range(len(problem.sessions)) if order is None else order[:MOST_SESSIONS].tolist()
     for row in rows:

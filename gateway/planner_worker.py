@@ -10,20 +10,16 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import BinaryIO
-
-import numpy as np
 
 from gateway.planner_pipe import FromChild, Ready, Refusal, frame, receive_blocking
 from twin_core.errors import DepotError
-from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.plan import Plan
-from twin_core.models.problem import Cap, Horizon, PlanningProblem, SessionNeed
+from twin_core.models.problem import PlanningProblem
 from twin_core.planning.planner import Planner
 from twin_core.planning.reasons import explained
 from twin_core.planning.table import planner
+from twin_core.planning.warm_up import warm_up
 
 NICENESS = 5
 """Below the gateway in the scheduler's eyes: on a busy machine a plan may be late, the control loop may not."""
@@ -38,8 +34,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(requests, problems), daemon=True).start()
     try:
         solver = planner(sys.argv[1])
-        for problem in _small_problems():
-            solver.plan(problem)
+        warm_up(solver)
     except DepotError as error:
         _send(answers, Refusal(str(error)))
         return
@@ -83,22 +78,6 @@ def _answer(solver: Planner, problem: PlanningProblem) -> FromChild:
 def _send(answers: BinaryIO, message: FromChild) -> None:
     answers.write(frame(message))
     answers.flush()
-
-
-def _small_problems() -> Iterator[PlanningProblem]:
-    """A plain site, a tree and what is neither: enough to have everything imported and compiled once."""
-    names = [ChargerId(name) for name in ("warm-up", "another", "a third")]
-    cars = tuple(
-        SessionNeed(SessionId(name), ConnectorId(name, 1), 1.0, 0.0, 2.0, max_kw=2.0, min_kw=1.0, kw_per_a=0.23)
-        for name in names
-    )
-    horizon, prices = Horizon(datetime(2000, 1, 1, tzinfo=UTC), 1.0, 2), np.array([0.2, 0.1])
-    site, left, right = (
-        Cap(name, np.array(load), np.full(2, 1.5))
-        for name, load in (("site", [1.0, 1.0, 1.0]), ("left", [1.0, 1.0, 0.0]), ("right", [0.0, 1.0, 1.0]))
-    )
-    for caps in (site,), (site, left), (site, left, right):
-        yield PlanningProblem(horizon, cars, prices, caps)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ from twin_core.models.problem import Array, Cap, Horizon, PlanningProblem, Sessi
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Phase, power_kw
 from twin_core.models.session import Session
 from twin_core.models.site import Node, NodeKind
+from twin_core.observation import STANDBY_KW
 from twin_core.planning.accounting import bill
 from twin_core.snapshot import ConnectorView, NodeView, Snapshot
-from twin_core.state import STANDBY_KW
 
 NEGLIGIBLE_KWH = 0.01
 

@@ -23,16 +23,11 @@ from twin_core.models.charger import (
 )
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, SessionId
 from twin_core.models.plan import Plan
-from twin_core.models.quantities import Instant, Phase, PhaseCurrents
+from twin_core.models.quantities import Instant, PhaseCurrents
 from twin_core.models.session import ChargingRequest, Session, Vehicle
 from twin_core.models.site import SiteTree
 from twin_core.models.tariff import SiteTerms, Tariff
-
-FOLLOWING_A = 1.0
-"""Current above which a phase counts as used by a vehicle."""
-
-STANDBY_KW = 0.1
-"""A vehicle that draws less is not charging."""
+from twin_core.observation import observed
 
 REQUESTS_KEPT = 10_000
 SESSIONS_KEPT = 1_000
@@ -280,35 +275,8 @@ def _connector_metered(state: TwinState, event: ev.ConnectorMetered) -> None:
     elif reading.power_kw is not None and before is not None and previous is not None:
         hours = (event.at.monotonic_s - before.monotonic_s) / 3600.0
         _deliver(state, connector, session.energy_kwh + reading.power_kw * hours, event.at)
-    _observe_vehicle(connector, reading, event.at)
-
-
-def _observe_vehicle(connector: ConnectorState, reading: ConnectorReading, at: Instant) -> None:
-    """Learn from a sample which phases a vehicle uses, how much it takes, and that it charges."""
-    session = connector.session
-    assert session is not None
-    phases, peak_a = session.phases, session.peak_current_a
-    if reading.current_a is not None:
-        used = tuple(phase for phase in Phase if reading.current_a[phase] > FOLLOWING_A)
-        if used and (phases is None or len(used) > len(phases)):
-            phases = used
-        peak_a = max(peak_a or 0.0, *reading.current_a)
-    soc = reading.soc if reading.soc is not None else session.soc
-    charging = _charging(reading)
-    connector.session = replace(
-        session,
-        phases=phases,
-        peak_current_a=peak_a,
-        soc=soc,
-        charged=at if charging else session.charged,
-        running_since=(session.running_since or at) if charging else None,
-    )
-
-
-def _charging(reading: ConnectorReading) -> bool:
-    if reading.power_kw is not None:
-        return reading.power_kw > STANDBY_KW
-    return reading.current_a is not None and max(reading.current_a) > FOLLOWING_A
+    assert connector.session is not None
+    connector.session = observed(connector.session, reading, event.at)
 
 
 def _node_metered(state: TwinState, event: ev.NodeMetered) -> None:

@@ -42,8 +42,8 @@ Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_print
 Time = Annotated[AwareDatetime, BeforeValidator(_as_text)]
 PhaseName = Literal["L1", "L2", "L3"]
 Moment = Annotated[
-    Annotated[Finite, Tag("hours")] | Annotated[Time, Tag("time")],
-    Discriminator(lambda given: "time" if not isinstance(given, int | float) else "hours"),
+    Annotated[Finite, Tag("as hours")] | Annotated[Time, Tag("as time")],
+    Discriminator(lambda given: "as time" if not isinstance(given, int | float) else "as hours"),
 ]
 """Hours from the start of the horizon, or a time with its zone such as "2026-11-21T18:30+01:00"."""
 

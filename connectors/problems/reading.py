@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from connectors.problems.problem_file import ProblemFile
 from twin_core.errors import ConfigurationError
 
-_TAGS = frozenset({"by time", "by step", "one value", "by phase", "alike", "hours", "time", "[key]"})
+_TAGS = frozenset({"by time", "by step", "one value", "by phase", "alike", "as hours", "as time", "[key]"})
 """What pydantic adds to the way to a field, and nobody wrote."""
 
 _MOST_FAULTS = 20

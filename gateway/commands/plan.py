@@ -27,6 +27,7 @@ from twin_core.planning.lifting import Lifted, lift
 from twin_core.planning.planner import Planner
 from twin_core.planning.solvers.table import SOLVERS
 from twin_core.planning.table import PLANNERS, planner
+from twin_core.planning.warm_up import warm_up
 
 SUMMARY = "plan a charging problem from a file, and say why the plan is as it is"
 
@@ -70,6 +71,8 @@ examples
   depot plan my.json --planner mean_cvar --history prices.csv --seed 7
 """
 
+DEFAULT = "power_allocation"
+
 LIFTED_AT_MOST = 4
 """Limits planned again without, so that a readable plan takes a few times as long as the plan itself."""
 
@@ -77,9 +80,7 @@ LIFTED_AT_MOST = 4
 def options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("problem", metavar="PROBLEM.json", type=Path, nargs="?", help="the problem")
-    parser.add_argument(
-        "--planner", default="power_allocation", metavar="NAME", help="who plans (default power_allocation)"
-    )
+    parser.add_argument("--planner", default=DEFAULT, metavar="NAME", help=f"who plans (default {DEFAULT})")
     parser.add_argument(
         "--solver", metavar="NAME", help=f"{', '.join(SOLVERS)} (default: the fastest that covers the problem)"
     )
@@ -115,6 +116,15 @@ def _count(text: str) -> int:
     return value
 
 
+def _compile_once() -> None:
+    """What is compiled at the first plan of all is no part of this plan's time, and nobody waits without a word."""
+    from twin_core.planning.solvers.machine_code import is_compiled  # noqa: PLC0415 -- brings numba
+
+    if not is_compiled():
+        sys.stderr.write("compiling the solvers, once after an installation: about half a minute\n")
+        warm_up(planner(DEFAULT))
+
+
 def run(options: argparse.Namespace) -> int:
     """Exit status: 0 when all is met, 1 when the plan leaves something unmet."""
     if options.schema is not None:
@@ -126,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
     file = read_problem(options.problem)
     problem = planning_problem(file)
     made = _planner(options, file, problem)
+    _compile_once()
     began_s = time.perf_counter()
     best = best_plan(problem, made)
     problem, plan = best.problem, replace(best.plan, solve_s=time.perf_counter() - began_s)

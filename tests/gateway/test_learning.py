@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from connectors.store.database import Store
 from connectors.store.history import HistorySink
 from gateway.depot import HISTORY, JOURNAL, Depot, DepotOptions
+from gateway.learning import foresight_of
 from gateway.site_file import SiteFile, parse_site
 from tests.fakes import EPOCH
-from twin_core.forecasting.foresight import Foresight
+from twin_core.forecasting.foresight import Foresight, learned
 from twin_core.models.events import RequestAnnounced, TransactionStopped
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag
 from twin_core.models.quantities import Instant
@@ -77,6 +79,21 @@ async def test_a_gateway_knows_how_long_drivers_stayed_and_who_is_still_to_come(
     known = await foresight(yard(tmp_path))
     assert counted_on_h(known) == pytest.approx(4.0)
     assert [hour.energy_kwh for hour in known.still_to_come(EPOCH - HOUR)] == [pytest.approx(10.0)]
+
+
+async def test_who_learns_beside_the_loop_learns_the_same_and_the_loop_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_thread_of_its_own(*asked: Any) -> Foresight:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        return learned(*asked)
+
+    await a_month_of_early_leavers(tmp_path)
+    monkeypatch.setattr("gateway.learning.learned", on_a_thread_of_its_own)
+    async with Store(tmp_path / JOURNAL, clock=Clock(), threaded=True) as store:
+        known = await foresight_of(yard(tmp_path), store, EPOCH, threaded=True)
+    assert counted_on_h(known) == pytest.approx(4.0)
 
 
 async def test_a_new_depot_takes_everybody_at_their_word(tmp_path: Path) -> None:

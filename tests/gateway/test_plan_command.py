@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.problems.plan_answer import PlanAnswer
-from connectors.problems.problem_file import ProblemFile
+from connectors.problems.problem_file import OutlookPart, ProblemFile
 from gateway.cli import main
 from gateway.commands.plan import VARIANTS
 from twin_core.planning.table import PLANNERS
@@ -138,6 +138,31 @@ def test_a_variant_plans_against_the_scenarios_of_the_problem_and_says_what_they
     assert said in " ".join(answer.notes)
     assert sum(session.delivered_kwh for session in answer.sessions) == pytest.approx(115, abs=1e-2)
     assert all(session.why for session in answer.sessions)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_a_variant_asks_for_is_a_field_that_an_outlook_has(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", easy(tmp_path), "--planner", name]) == 2
+    asked = capsys.readouterr().err.partition("give ")[2].split()[0].rstrip(",")
+    assert asked in OutlookPart.model_fields
+    told = json.loads(UNCERTAIN.read_text())
+    told["outlook"] = {asked: told["outlook"][asked]}
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    assert main(["plan", str(tmp_path / "told.json"), "--planner", name]) == 0
+
+
+def test_what_a_car_gets_in_print_is_what_is_left_after_it_gave_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    battery = {"capacity_kwh": 40, "stored_kwh": 20, "discharge_max_kw": 5}
+    cars = [{"id": "gives", "energy_kwh": 10, "max_a": 16, "battery": battery}]
+    problem = easy(tmp_path, sessions=cars, nodes=[{"id": "grid", "limit_kw": 20}])
+    assert main(["plan", problem, "--planner", "v2g"]) == 0
+    shown = capsys.readouterr().out
+    assert "10.0 kWh delivered, 0.0 kWh not" in shown
+    assert "gives    10.0  of 10.0" in shown
 
 
 def test_where_scenarios_cannot_change_the_schedule_the_printed_plan_says_so(

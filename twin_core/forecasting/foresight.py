@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -104,25 +104,28 @@ def learned(past: Sequence[PastSession], now: datetime, zone: tzinfo) -> Foresig
 
     Arrivals are counted over whole days from the day after the first session on, today left out.
     """
-    drivers = [s for s in past if not s.firm]
-    said = [_past_stay(s, zone) for s in drivers if s.announced is not None]
-    silent = [replace(_past_stay(s, zone), announced_h=math.inf) for s in drivers]
+    days = [session.arrived.astimezone(zone).date() for session in past]
+    stays = [_past_stay(session, zone) for session in past]
+    drivers = [stay for session, stay in zip(past, stays, strict=True) if not session.firm]
+    said = [stay for stay in drivers if math.isfinite(stay.announced_h)]
+    silent = [replace(stay, announced_h=math.inf) for stay in drivers]
+    by_day: dict[date, list[PastStay]] = {}
+    for day, stay in zip(days, stays, strict=True):
+        by_day.setdefault(day, []).append(stay)
+    today = now.astimezone(zone).date()
     return Foresight(
         stays=StayForecast(said, least=LEAST_STAYS) if len(said) >= LEAST_STAYS else None,
         silent_stays=StayForecast(silent, least=LEAST_STAYS) if len(silent) >= LEAST_STAYS else None,
-        working_days=_arrivals(past, now, zone, weekend=False),
-        weekends=_arrivals(past, now, zone, weekend=True),
+        working_days=_arrivals(by_day, today, weekend=False),
+        weekends=_arrivals(by_day, today, weekend=True),
         zone=zone,
     )
 
 
-def _arrivals(past: Iterable[PastSession], now: datetime, zone: tzinfo, *, weekend: bool) -> ArrivalForecast | None:
-    by_day: dict[date, list[PastStay]] = {}
-    for session in past:
-        by_day.setdefault(session.arrived.astimezone(zone).date(), []).append(_past_stay(session, zone))
+def _arrivals(by_day: Mapping[date, Sequence[PastStay]], today: date, *, weekend: bool) -> ArrivalForecast | None:
     if not by_day:
         return None
-    first, today = min(by_day) + timedelta(days=1), now.astimezone(zone).date()
+    first = min(by_day) + timedelta(days=1)
     whole_days = [first + timedelta(days=n) for n in range((today - first).days)]
     alike = [day for day in whole_days if (day.weekday() >= _WEEKEND) == weekend]
     return ArrivalForecast([by_day.get(day, ()) for day in alike]) if len(alike) >= LEAST_DAYS else None

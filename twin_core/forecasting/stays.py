@@ -106,10 +106,17 @@ class StayForecast:
         known = [stay for stay in past if stay.announced_h > 0 and stay.stay_h > 0 and stay.energy_kwh > 0]
         if len(known) > most:
             known = [known[row] for row in np.linspace(0, len(known) - 1, most).astype(int)]
-        self._announced_h = np.array([stay.announced_h for stay in known], dtype=float)
-        self._arrival_h = np.array([stay.arrival_h for stay in known], dtype=float)
-        self._energy_kwh = np.array([stay.energy_kwh for stay in known], dtype=float)
+        # In rising order of what they may last, so that an answer has two sorted halves to merge and nothing to sort.
+        known.sort(key=lambda stay: stay.stay_h)
+        announced_h = np.array([stay.announced_h for stay in known], dtype=float)
         self._stay_h = np.array([stay.stay_h for stay in known], dtype=float)
+        self._arrival_h = np.array([stay.arrival_h for stay in known], dtype=float)
+        self._log_energy = np.log([stay.energy_kwh for stay in known], dtype=float)
+        self._log_announced = np.log(announced_h)
+        said = np.flatnonzero(np.isfinite(announced_h))
+        off_h = self._stay_h[said] - announced_h[said]
+        by_off = np.argsort(off_h, kind="stable")
+        self._said, self._off_h = said[by_off], off_h[by_off]
         self._least = least
         # A session is asked about at every tick, and its answer stays what it was on arrival.
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._outlook)
@@ -129,12 +136,12 @@ class StayForecast:
             return StayOutlook(announced_h, np.empty(0), np.empty(0))
         apart_h = np.abs(self._arrival_h - arrival_h) % HOURS_A_DAY
         apart = (np.minimum(apart_h, HOURS_A_DAY - apart_h) / _ARRIVAL_SPREAD_H) ** 2
-        apart += (np.log(self._energy_kwh / max(energy_kwh, 1e-3)) / _ENERGY_SPREAD) ** 2
-        said = np.isfinite(self._announced_h) & np.isfinite(announced_h)
-        announced_ratio = self._announced_h[said] / max(announced_h, 1e-3)
-        apart[said] += (np.log(announced_ratio) / _ANNOUNCED_SPREAD) ** 2
+        apart += ((self._log_energy - np.log(max(energy_kwh, 1e-3))) / _ENERGY_SPREAD) ** 2
+        said = self._said if np.isfinite(announced_h) else self._said[:0]
+        announced_apart = self._log_announced[said] - np.log(max(announced_h, 1e-3))
+        apart[said] += (announced_apart / _ANNOUNCED_SPREAD) ** 2
         weight = np.exp(-apart / 2) + _ANYBODY
-        as_far_off_h = announced_h + self._stay_h[said] - self._announced_h[said]
+        as_far_off_h = announced_h + self._off_h[: said.size]
         stay_h = np.concatenate([self._stay_h, as_far_off_h])
         weight = np.concatenate([weight, weight[said]])
         possible = stay_h > 0

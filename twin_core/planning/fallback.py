@@ -52,13 +52,17 @@ def _mended(problem: PlanningProblem) -> PlanningProblem:
         sessions=tuple(_mended_session(s) for s in problem.sessions),
         price_eur_per_kwh=np.nan_to_num(problem.price_eur_per_kwh, posinf=0.0, neginf=0.0),
         caps=caps,
+        # Neither decides who may charge: the base load is off the limits already.
+        carbon_kg_per_kwh=None,
+        carbon_eur_per_kg=0.0,
+        site=None,
     )
 
 
 def _mended_session(session: SessionNeed) -> SessionNeed:
     readings = (session.energy_kwh, session.arrival_h, session.max_kw, session.min_kw, session.step_kw, session.now_kw)
     if np.isfinite(readings).all() and session.max_kw >= 0 and session.departure_h > -np.inf:
-        return replace(session, waited_h=0.0, idle_h=None, shortfall_eur_per_kwh=1.0)
+        return replace(session, waited_h=0.0, idle_h=None, likely_departure_h=None, shortfall_eur_per_kwh=1.0)
     energy_kwh = session.energy_kwh if np.isfinite(session.energy_kwh) else 0.0
     return replace(
         session,
@@ -71,6 +75,7 @@ def _mended_session(session: SessionNeed) -> SessionNeed:
         now_kw=0.0,
         waited_h=0.0,
         idle_h=None,
+        likely_departure_h=None,
         shortfall_eur_per_kwh=1.0,
     )
 

@@ -102,7 +102,9 @@ class _Desk:
         departure_h = np.array([s.departure_h for s in problem.sessions], dtype=float)
         charge_h = np.divide(left_kwh, max_kw, out=np.zeros(n_sessions), where=max_kw > 0)
         kept_on_h = np.array([KEPT_ON_H if s.now_kw > 0 else 0.0 for s in problem.sessions])
-        wanted_kw = np.maximum(wanted_kw, 0.0)
+        # Who charges more than it wants, to give it back later, could be held to that by nothing that is planned anew.
+        gives_back = np.array([s.discharge_max_kw > 0 for s in problem.sessions], dtype=bool)
+        wanted_kw = np.clip(wanted_kw, 0.0, np.where(gives_back, left_kwh / step_h, np.inf))
         return cls(
             problem=problem,
             ladders=ladders,

@@ -134,7 +134,7 @@ def optimal_plan(
         solver=taken.name,
     )
     minimised = bill(seen, plan.power_kw, battery_kw=found.battery_kw, grid_kw=found.grid_kw)
-    plan = replace(plan, objective_eur=minimised.objective_eur, reasons=explain(seen, plan, found.duals))
+    plan = replace(plan, objective_eur=minimised.objective_eur, reasons=explain(seen, plan, found.duals, asked=problem))
     if plan.gap is not None and not plan.gap <= PROVED_GAP:
         return replace(plan, status=PlanStatus.FEASIBLE)
     return plan

@@ -14,6 +14,9 @@ from twin_core.planning.bounds import Bounds, bounds_of
 
 _Rows = npt.NDArray[np.intp]
 
+_NEGLIGIBLE_KWH: Final = 1e-9
+"""Less is not worth an exchange."""
+
 _FEW: Final = -0.6
 _CROWD: Final = 0.42
 _MOST_CROWDED: Final = 6.0
@@ -80,7 +83,7 @@ def first_in_line_now(problem: PlanningProblem, power_kw: Array, key: Array) -> 
     as they are, and so does the cost. An exchange between steps of unequal length counts in energy.
 
     Args:
-        problem: without ramps, tapers, batteries in vehicles or whole-numbered setpoints; any other comes back as is.
+        problem: without ramps, tapers, batteries or whole-numbered setpoints; any other comes back as is.
         power_kw: shape (n_sessions, n_steps), keeps the problem's limits.
         key: shape (n_sessions,), rank in line, lowest first.
 
@@ -103,10 +106,13 @@ def first_in_line_now(problem: PlanningProblem, power_kw: Array, key: Array) -> 
 def _advance(energy_kwh: Array, upper_kwh: Array, members: _Rows) -> None:
     """Move energy of the first step, in place, from the end of the line to its front."""
     for place, ahead in enumerate(members):
-        for behind in members[:place:-1]:
+        if upper_kwh[ahead, 0] - energy_kwh[ahead, 0] <= _NEGLIGIBLE_KWH or not energy_kwh[ahead, 1:].any():
+            continue
+        after = members[:place:-1]
+        for behind in after[energy_kwh[after, 0] > _NEGLIGIBLE_KWH]:
             wish_kwh = min(upper_kwh[ahead, 0] - energy_kwh[ahead, 0], energy_kwh[behind, 0])
-            if wish_kwh <= 1e-9:
-                continue
+            if wish_kwh <= _NEGLIGIBLE_KWH:
+                break
             room_kwh = np.minimum(energy_kwh[ahead, 1:], upper_kwh[behind, 1:] - energy_kwh[behind, 1:])
             so_far = np.minimum(np.cumsum(np.maximum(room_kwh, 0.0)), wish_kwh)
             given_kwh = np.diff(so_far, prepend=0.0)
@@ -125,7 +131,9 @@ def _alike(bounds: Bounds) -> list[_Rows]:
 
 
 def _exchangeable(problem: PlanningProblem) -> bool:
-    return not problem.offerable_steps and all(
+    # What a battery of the site feeds in makes room that the bounds of a session do not know of.
+    stored = problem.site is not None and problem.site.battery is not None
+    return not (problem.offerable_steps or stored) and all(
         s.taper is None and s.battery is None and s.single_phase is None and not np.isfinite(s.ramp_kw_per_h)
         for s in problem.sessions
     )

@@ -14,6 +14,7 @@ from twin_core.planning.accounting import charged_kwh
 from twin_core.planning.assessment import reassessed
 from twin_core.planning.check import TOLERANCE
 from twin_core.planning.marginals import Marginals, Mask, marginals_of
+from twin_core.planning.reach import battery_room_kwh, stay_kwh
 from twin_core.planning.solvers.solver import Duals
 from twin_core.planning.unmet import NEGLIGIBLE_KWH, Clock, overloads, unmet_limits
 
@@ -24,7 +25,9 @@ SAME_PRICE_EUR_PER_KWH = 1e-6
 _SHORT = frozenset({ReasonCode.SHORT, ReasonCode.STAY_TOO_SHORT})
 
 
-def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) -> Reasons:
+def explain(
+    problem: PlanningProblem, plan: Plan, duals: Duals | None = None, *, asked: PlanningProblem | None = None
+) -> Reasons:
     """Reasons of a plan.
 
     A limit's price is its dual: what one more ampere or kilowatt of it for an hour would save. `LimitReason.cost_eur`
@@ -37,9 +40,11 @@ def explain(problem: PlanningProblem, plan: Plan, duals: Duals | None = None) ->
         plan: its answer.
         duals: marginal prices at it; None for rules, whose limits bind without a price and whose order decides alone,
             and for optima that have none, such as those against what is uncertain.
+        asked: the problem before the planner looked at it, which knows what batteries have room for.
     """
     at = _with_offers(problem, plan, marginals_of(problem, plan, duals))
-    sessions = _Sessions(problem, plan, at, by_price=duals is not None or bool(plan.solver))
+    room_kwh = battery_room_kwh(asked or problem)
+    sessions = _Sessions(problem, plan, at, room_kwh, by_price=duals is not None or bool(plan.solver))
     told, over = tuple(sessions), overloads(problem, plan)
     return Reasons(
         sessions=told,
@@ -96,12 +101,12 @@ def _limits(problem: PlanningProblem, at: Marginals) -> Iterator[LimitReason]:
 class _Sessions:
     """The reasons of all sessions; what is the same for all is worked out once, as arrays."""
 
-    def __init__(self, problem: PlanningProblem, plan: Plan, at: Marginals, *, by_price: bool) -> None:
+    def __init__(self, problem: PlanningProblem, plan: Plan, at: Marginals, room_kwh: Array, *, by_price: bool) -> None:
         hours = problem.horizon.hours
         self._problem, self._plan, self._at, self._by_price = problem, plan, at, by_price
         self._clock = Clock(problem.horizon)
         self._given_kwh = charged_kwh(problem, plan.power_kw).sum(axis=1)
-        self._most_kwh = _takeable_kwh(problem)
+        self._stay_kwh, self._room_kwh = stay_kwh(problem), room_kwh
         inside = at.upper_kw > TOLERANCE
         # A solver may give a limit that one session loads no price of its own: being full is then what counts.
         weight = np.where(at.full, at.cap_eur + TOLERANCE**2 if by_price else 1.0, 0.0) * hours
@@ -143,16 +148,17 @@ class _Sessions:
         never = self._clock.never_here(session)
         if never:
             return ReasonCode.STAY_TOO_SHORT, f"{given_kwh:.1f} of {wanted_kwh:.1f} kWh: {never}", ""
-        most_kwh = self._most_kwh[row]
+        stay_kwh, room_kwh = float(self._stay_kwh[row]), float(self._room_kwh[row])
+        most_kwh = min(stay_kwh, room_kwh)
         if given_kwh >= most_kwh - NEGLIGIBLE_KWH - TOLERANCE * most_kwh:
-            return ReasonCode.STAY_TOO_SHORT, f"{given}: full power all along is no more", ""
+            why = "full power all along is no more" if stay_kwh <= room_kwh else "no more fits into its battery"
+            return ReasonCode.STAY_TOO_SHORT, f"{given}: {why}", ""
         index = int(self._dearest[row])
-        if index < 0 and given_kwh >= session.energy_kwh - NEGLIGIBLE_KWH:
-            return ReasonCode.STAY_TOO_SHORT, f"{given}: no more fits into its battery", ""
         if index < 0:
             return ReasonCode.SHORT, f"{given}: more is not worth its price, or the order leaves it none", ""
         limit = self._problem.caps[index].name
-        beside = f", of which {wanted_kwh - most_kwh:.1f} kWh for too short a stay" if most_kwh < wanted_kwh else ""
+        alone = "for too short a stay" if stay_kwh <= room_kwh else "that its battery has no room for"
+        beside = f", of which {wanted_kwh - most_kwh:.1f} kWh {alone}" if most_kwh < wanted_kwh else ""
         return ReasonCode.SHORT, f"{given}: {limit} is full, {missing_kwh:.1f} kWh missing{beside}", limit
 
     def _now(self, row: int, power_kw: float, upper_kw: float) -> tuple[ReasonCode, str, str]:
@@ -203,26 +209,6 @@ def _first(steps: Mask) -> npt.NDArray[np.intp]:
 
 def _from(power_kw: float) -> str:
     return f"{power_kw:.1f} kW now, more" if power_kw > TOLERANCE else "charges"
-
-
-def _takeable_kwh(problem: PlanningProblem) -> Array:
-    """The most energy each session could take if nobody else were there and no limit shared, shape (n_sessions,)."""
-    sessions, hours = problem.sessions, problem.horizon.hours
-    upper_kw = np.array([s.max_kw for s in sessions]).reshape(-1, 1) * problem.availability()
-    most: Array = upper_kw @ hours
-    for row, session in enumerate(sessions):
-        if session.taper is None and not np.isfinite(session.ramp_kw_per_h):
-            continue
-        taken_kwh, before_kw = 0.0, session.now_kw
-        for highest_kw, step_h in zip(upper_kw[row], hours, strict=True):
-            if session.taper is not None:
-                width_kwh = session.taper.full_kwh - session.taper.flat_kwh
-                room_kwh = max(0.0, session.taper.full_kwh - taken_kwh)
-                highest_kw = min(highest_kw, session.max_kw * min(1.0, room_kwh / width_kwh), room_kwh / step_h)
-            before_kw = min(highest_kw, before_kw + session.ramp_kw_per_h * step_h)
-            taken_kwh += before_kw * step_h
-        most[row] = taken_kwh
-    return most
 
 
 def _with_offers(problem: PlanningProblem, plan: Plan, at: Marginals) -> Marginals:

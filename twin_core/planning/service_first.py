@@ -11,11 +11,14 @@ from twin_core.errors import PlanningError
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import Array, PlanningProblem
 from twin_core.planning.accounting import charged_kwh
-from twin_core.planning.allocation import fill, in_order
+from twin_core.planning.allocation import fill, in_order, slowed
 from twin_core.planning.assessment import assess
+from twin_core.planning.bounds import bounds_of
+from twin_core.planning.check import violations
 from twin_core.planning.optimum import charge_only, earlier_first, optimal_plan, served_first
 from twin_core.planning.precedence import alike_caps, first_in_line_now, line
 from twin_core.planning.quick_charge import energy_only, sooner_first
+from twin_core.planning.reach import battery_room_kwh
 from twin_core.planning.solvers.table import SolverBench
 
 _Mask = npt.NDArray[np.bool_]
@@ -67,13 +70,14 @@ class ServiceFirst:
        nested, any set that can be served in full can be so at the most energy, and each round is one solve; on
        others, a choice that would cost energy is not taken.
     3. Where the limits leave nobody short, the plan is the cheapest. Where they do, capacity is dearer than energy, and
-       the same energies are delivered as early as possible: an hour put off is lost if a car leaves early or more come.
+       below the limits that are full the same energies are delivered as early as possible: an hour put off is lost if a
+       car leaves early or more come. Who loads none of these limits is charged as cheaply as possible.
        (On recorded days, the cheapest way to the same energies saved 0.02 % and lost up to 0.1 points of energy.)
 
     Choosing the largest set is as hard as packing; the rounds find a good one, and never a worse one than step 1 did.
     Where capacity is short and nobody knows for certain when cars leave (`SessionNeed.likely_departure_h`), choosing
     who is to be full by a plan loses more than it wins, as the chosen leave before they are full. Limits are used as
-    in step 1, and who is first in line is served, see `line`.
+    in step 1, who is first in line is served, see `line`, and nobody waits for cheap hours.
 
     A session expected but not here yet is put in with a priority of at most `EXPECTED_PRIORITY`: nothing is put off
     into an hour that will be crowded. Where capacity is short anyway, room kept for a guess is energy lost (more than
@@ -90,14 +94,27 @@ class ServiceFirst:
         if not problem.sessions or problem.horizon.n_steps == 0:
             return optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
         cheapest = optimal_plan(self.name, problem, self._bench, charge_only, served_first, earlier_first)
-        reachable = np.minimum(_wanted(problem), _alone(problem))
+        charging = charge_only(problem)
+        reachable = np.minimum(_wanted(charging), _alone(charging))
         if not _lacks(_delivered(problem, cheapest.power_kw), reachable).any():
             return cheapest
-        here = _without_expected(charge_only(problem))
+        here = _without_expected(charging)
         most = self._offer(here, sooner_first(energy_only(here)))
         if any(session.likely_departure_h is not None for session in here.sessions):
             return self._in_line(problem, here, most)
-        return self._soonest(problem, self._fewest_short(here, most))
+        plan = self._soonest(problem, self._fewest_short(here, most))
+        return self._cheapest_elsewhere(problem, plan, cheapest, reachable)
+
+    def _cheapest_elsewhere(self, problem: PlanningProblem, plan: Plan, cheapest: Plan, reachable: Array) -> Plan:
+        """The plan, but who shares no full limit with anybody short is charged in the cheapest hours."""
+        crowded = _crowded(problem, plan.power_kw, _lacks(_delivered(problem, plan.power_kw), reachable))
+        if problem.site is not None or crowded.all():
+            return plan
+        power_kw = np.where(crowded[:, None], plan.power_kw, cheapest.power_kw)
+        short = _lacks(_delivered(problem, power_kw), np.minimum(reachable, _delivered(problem, plan.power_kw)))
+        if short.any() or violations(problem, power_kw):
+            return plan
+        return assess(problem, power_kw, self.name, PlanStatus.FEASIBLE)
 
     def _in_line(self, problem: PlanningProblem, here: PlanningProblem, most: _Offer) -> Plan:
         """What the offer gives to those who load every limit alike, given to the first in line of them."""
@@ -145,6 +162,19 @@ class ServiceFirst:
         return _Offer(found.power_kw, np.maximum(energy_kwh, 0.0), full, worth, found.battery_kw)
 
 
+def _crowded(problem: PlanningProblem, power_kw: Array, short: _Mask) -> _Mask:
+    """Who goes short, and all who load a full limit with one of these, and with those, and so on."""
+    bounds, here = bounds_of(problem), problem.availability() > 0
+    full = bounds.load @ power_kw >= bounds.limit * (1 - _FULL_KWH) - _FULL_KWH
+    crowded = short.copy()
+    while True:
+        contested = full & ((bounds.load[:, crowded] != 0) @ here[crowded].astype(float) > 0)
+        more = (((bounds.load != 0).T @ contested.astype(float) > 0) & here).any(axis=1) & ~crowded
+        if not more.any():
+            return crowded
+        crowded |= more
+
+
 def _without_expected(problem: PlanningProblem) -> PlanningProblem:
     """The problem in which those who are only expected want nothing."""
     sessions = tuple(replace(s, energy_kwh=0.0) if s.priority <= EXPECTED_PRIORITY else s for s in problem.sessions)
@@ -161,9 +191,16 @@ def _delivered(problem: PlanningProblem, power_kw: Array) -> Array:
 
 
 def _alone(problem: PlanningProblem) -> Array:
-    """Energy each could take were it alone, shape (n_sessions,)."""
-    max_kw = np.array([s.max_kw for s in problem.sessions])
-    reach_kwh: Array = max_kw * (problem.availability() @ problem.horizon.hours)
+    """Energy each could take were it alone below all limits, shape (n_sessions,).
+
+    Who wants more goes short whatever the others do: that says nothing about capacity.
+    """
+    bounds = bounds_of(problem)
+    own_kw = bounds.upper_kw
+    for load, limit in zip(bounds.load, bounds.limit, strict=True):
+        below = np.flatnonzero(load)
+        own_kw[below] = np.minimum(own_kw[below], limit / load[below, None])
+    reach_kwh: Array = np.minimum(slowed(problem, own_kw) @ problem.horizon.hours, battery_room_kwh(problem))
     return reach_kwh
 
 

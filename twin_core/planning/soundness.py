@@ -14,6 +14,7 @@ from twin_core.models.problem import (
     Cap,
     Horizon,
     PlanningProblem,
+    SessionNeed,
     SiteBattery,
     SiteFlows,
     VehicleBattery,
@@ -38,6 +39,7 @@ _SESSION_FIELDS: tuple[tuple[str, Callable[[Array], _Mask], str], ...] = (
     ("priority", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
     ("step_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
     ("min_kw", lambda x: (x >= 0) & np.isfinite(x), "finite and not negative"),
+    ("kw_per_a", lambda x: (x > 0) & np.isfinite(x), "finite and above 0"),
     ("now_kw", np.isfinite, "finite"),
     ("run_h", lambda x: x >= 0, "not negative"),
     ("ramp_kw_per_h", lambda x: x > 0, "above 0, infinite where nothing limits it"),
@@ -76,29 +78,40 @@ def require_sound(problem: PlanningProblem) -> None:
     _require_array("price_eur_per_kwh", problem.price_eur_per_kwh, n_steps, np.isfinite, "finite")
     if problem.carbon_kg_per_kwh is not None:
         _require_array("carbon_kg_per_kwh", problem.carbon_kg_per_kwh, n_steps, np.isfinite, "finite")
+    if not np.isfinite(problem.carbon_eur_per_kg):
+        raise PlanningError(f"carbon_eur_per_kg is {problem.carbon_eur_per_kg}, must be finite")
     for session in problem.sessions:
-        if session.idle_h is not None and not np.isfinite(session.idle_h):
-            raise PlanningError(f"session {session.session_id!r}: idle_h is {session.idle_h}, must be finite")
-        if session.battery is not None:
-            _require_battery(f"session {session.session_id!r}: battery", session.battery)
-        single = session.single_phase
-        if single is not None and not (0 < single.min_kw <= single.max_kw < np.inf and session.min_kw > 0):
-            raise PlanningError(
-                f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
-                f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
-            )
-        taper = session.taper
-        if taper is not None and not (
-            taper.flat_kwh >= 0 and _NARROWEST_KWH <= taper.full_kwh - taper.flat_kwh < np.inf
-        ):
-            raise PlanningError(
-                f"session {session.session_id!r}: taper.flat_kwh {taper.flat_kwh} must be at least 0 and "
-                f"{_NARROWEST_KWH:g} below taper.full_kwh {taper.full_kwh}"
-            )
+        _require_session(session)
     for cap in problem.caps:
         _require_cap(cap, len(problem.sessions), n_steps)
     if problem.site is not None:
         _require_site(problem.site, n_steps)
+
+
+def _require_session(session: SessionNeed) -> None:
+    """What a session may have or not."""
+    if session.idle_h is not None and not np.isfinite(session.idle_h):
+        raise PlanningError(f"session {session.session_id!r}: idle_h is {session.idle_h}, must be finite")
+    likely_h = session.likely_departure_h
+    if likely_h is not None and not likely_h > -np.inf:
+        raise PlanningError(
+            f"session {session.session_id!r}: likely_departure_h is {likely_h}, must be a number, infinite where nobody"
+            " knows"
+        )
+    if session.battery is not None:
+        _require_battery(f"session {session.session_id!r}: battery", session.battery)
+    single = session.single_phase
+    if single is not None and not (0 < single.min_kw <= single.max_kw < np.inf and session.min_kw > 0):
+        raise PlanningError(
+            f"session {session.session_id!r}: single_phase.min_kw {single.min_kw} must be above 0 and at most "
+            f"single_phase.max_kw {single.max_kw}, and min_kw {session.min_kw} above 0"
+        )
+    taper = session.taper
+    if taper is not None and not (taper.flat_kwh >= 0 and _NARROWEST_KWH <= taper.full_kwh - taper.flat_kwh < np.inf):
+        raise PlanningError(
+            f"session {session.session_id!r}: taper.flat_kwh {taper.flat_kwh} must be at least 0 and "
+            f"{_NARROWEST_KWH:g} below taper.full_kwh {taper.full_kwh}"
+        )
 
 
 def _require_horizon(horizon: Horizon) -> None:

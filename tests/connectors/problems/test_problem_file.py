@@ -121,6 +121,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown field": (written(prices=[1]), ("prices", "no such field")),
     "field missing": ({"horizon": {"start": "2026-11-20T18:00Z"}}, ("price_eur_per_kwh", "missing")),
     "no time zone": (written(horizon={"start": "2026-11-20T18:00"}), ("horizon.start", "time zone", "18:00")),
+    "no hours": (written(horizon={"start": "2026-11-20T18:00Z", "hours": 0}), ("horizon.hours: ", "given: 0")),
     "odd steps": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 7, "hours": 1}), ("horizon", "7 min")),
     "endless": (written(horizon={"start": "2026-11-20T18:00Z", "step_min": 0.001}), ("horizon", "10000")),
     "negative energy": (session(energy_kwh=-5), ("sessions.0.energy_kwh", "-5", "greater than or equal to 0")),
@@ -231,3 +232,12 @@ def test_a_battery_relieves_a_limit_that_the_base_load_breaks() -> None:
     assert plan.battery_kw is not None
     assert plan.battery_kw[1] <= -2 + 1e-6
     assert plan.unserved_kwh.sum() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_service_first_keeps_what_the_sites_battery_feeds_in_beside_a_full_limit() -> None:
+    given = written(
+        nodes=[{"id": "grid", "limit_kw": 0}],
+        sessions=[{"id": "a", "energy_kwh": 90, "max_a": 16}],
+        site_battery={"capacity_kwh": 20, "stored_kwh": 10, "charge_max_kw": 0, "discharge_max_kw": 2},
+    )
+    assert planner("service_first").plan(problem(given)).power_kw.sum() == pytest.approx(8, abs=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import NOON, car, depot, limit, problems
+from twin_core.errors import PlanningError
 from twin_core.models.plan import PlanStatus
-from twin_core.models.problem import Horizon, PlanningProblem
+from twin_core.models.problem import Horizon, PlanningProblem, SiteFlows
 from twin_core.planning.fallback import rescue
 from twin_core.planning.table import planner
 
@@ -29,6 +31,23 @@ def test_a_price_nobody_knows_stops_nobody() -> None:
     plan = rescue(replace(depot([car("a", 20)], site_kw=12), price_eur_per_kwh=np.full(4, NAN)), "refused")
     np.testing.assert_allclose(plan.power_kw[0, :2], [10, 10])
     assert "price_eur_per_kwh" in plan.reason
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"site": SiteFlows(np.full(4, NAN), np.zeros(4), np.zeros(4))},
+        {"carbon_kg_per_kwh": np.full(4, NAN)},
+        {"carbon_eur_per_kg": NAN},
+        {"sessions": (car("a", 20, likely_departure_h=NAN),)},
+    ],
+    ids=lambda unknown: next(iter(unknown)),
+)
+def test_what_an_equal_share_need_not_know_stops_nobody_but_a_planner(unknown: dict[str, Any]) -> None:
+    problem = replace(depot([car("a", 20)], site_kw=12), **unknown)
+    with pytest.raises(PlanningError, match="nan"):
+        planner("service_first").plan(problem)
+    np.testing.assert_allclose(rescue(problem, "refused").power_kw[0, :2], [10, 10])
 
 
 def test_one_broken_session_stops_only_itself() -> None:

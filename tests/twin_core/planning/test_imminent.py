@@ -217,3 +217,12 @@ def test_a_session_that_is_on_gives_way_only_to_one_with_clearly_less_laxity(on_
     cars = [car("on", 8, 0.0, on_leaves_h, now_kw=4.14, **THREE), car("other", 8, 0.0, 3.0, **THREE)]
     offered_kw = offers(soon(depot(cars, site_kw=5)), np.array([2.5, 2.5]))
     assert [s.session_id for s, kw in zip(cars, offered_kw, strict=True) if kw > 0] == [charges]
+
+
+def test_nobody_is_charged_beyond_its_wish_to_give_back_what_rounding_may_never_take_out() -> None:
+    battery = VehicleBattery(40.0, 20.0, discharge_max_kw=4.0)
+    seller = car("seller", 0.0, min_kw=4.14, step_kw=0.69, battery=battery)
+    problem = replace(depot([seller], 20, prices=(0.0, 0.9, 0.9, 0.9)), offerable_steps=4)
+    plan = planner("v2g").plan(problem)
+    assert not violations(problem, plan.power_kw)
+    assert plan.power_kw.tolist() == [[0.0] * 4]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.twin_core.planning.problems import car, depot, limit
 from twin_core.models.plan import ReasonCode, Reasons, SessionReason
-from twin_core.models.problem import PlanningProblem, SiteFlows, Taper
+from twin_core.models.problem import PlanningProblem, SiteFlows, Taper, VehicleBattery
 from twin_core.planning.lifting import lift
 from twin_core.planning.optimum import optimal_plan
 from twin_core.planning.reasons import explained
@@ -67,6 +67,22 @@ def test_too_short_a_stay_is_not_blamed_on_a_limit() -> None:
 def test_a_battery_that_tapers_counts_as_too_short_a_stay() -> None:
     problem = depot([car("a", 20, departure_h=2.0, taper=Taper(5.0, 25.0))], 50)
     assert why(problem).code is ReasonCode.STAY_TOO_SHORT
+
+
+@pytest.mark.parametrize("name", ["power_allocation", "v2g", "fair", "service_first", "edf"])
+def test_a_full_battery_is_not_blamed_on_a_limit_that_is_full_for_others(name: str) -> None:
+    full = car("full", 30, battery=VehicleBattery(30.0, 25.0, 25.0, 5.0, charge_efficiency=1.0))
+    problem = depot([full, car("b", 20)], 10, prices=(0.1, 0.2, 0.3, 0.4))
+    told = why(problem, name)
+    assert (told.limit, told.code) == ("", ReasonCode.STAY_TOO_SHORT)
+    assert told.text == "5.0 of 30.0 kWh by 16:00: no more fits into its battery"
+
+
+def test_of_what_a_limit_leaves_missing_the_part_its_battery_has_no_room_for_is_told_apart() -> None:
+    problem = depot([car("full", 30, battery=VehicleBattery(30.0, 20.0, 0.0, 5.0, charge_efficiency=1.0))], 2)
+    told = why(problem)
+    assert told.limit == "site"
+    assert told.text.endswith("site is full, 22.0 kWh missing, of which 20.0 kWh that its battery has no room for")
 
 
 def test_the_limit_that_leaves_somebody_short_is_named_and_the_worst_comes_first() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, energy_kwh
-from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed
+from twin_core.models.problem import Array, Cap, PlanningProblem, SessionNeed, Taper, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.precedence import first_in_line_now
 from twin_core.planning.quick_charge import QuickCharge
@@ -67,6 +68,38 @@ def test_who_waited_through_earlier_days_is_served_before_one_who_wants_less() -
 def test_money_is_saved_where_that_costs_nobody_energy() -> None:
     problem = depot([car("only", 10)], 20, prices=(0.4, 0.1, 0.4, 0.4))
     assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 10, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "cannot",
+    [
+        {"battery": VehicleBattery(30.0, 25.0, 10.0, 5.0, charge_efficiency=1.0)},
+        {"taper": Taper(2.0, 5.0)},
+        {"ramp_kw_per_h": 0.5},
+    ],
+    ids=["full battery", "taper", "ramp"],
+)
+def test_a_car_that_can_take_no_more_even_alone_makes_nobody_pay_the_dear_hours(cannot: dict[str, Any]) -> None:
+    problem = depot([car("cannot", 30, **cannot), car("waits", 10)], 40, prices=(0.4, 0.1, 0.4, 0.4))
+    assert ServiceFirst().plan(problem).power_kw[1] == pytest.approx([0, 10, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("awkward", "cap_kw"),
+    [
+        (car("awkward", 30), 3.0),
+        (car("awkward", 16, departure_h=2.0, taper=Taper(0.0, 16.5)), None),
+        (car("awkward", 15, departure_h=2.0, ramp_kw_per_h=3.0), None),
+        (car("awkward", 30, battery=VehicleBattery(20.0, 10.0, discharge_max_kw=5.0)), None),
+    ],
+    ids=["cable", "taper", "ramp", "room in a battery"],
+)
+def test_one_who_could_not_be_full_even_alone_makes_nobody_charge_in_a_dear_hour(
+    awkward: SessionNeed, cap_kw: float | None
+) -> None:
+    cable = [] if cap_kw is None else [Cap("cable", np.array([0.0, 1.0]), np.full(4, cap_kw))]
+    problem = depot([car("patient", 10), awkward], 40, prices=(0.4, 0.4, 0.4, 0.1), caps=cable)
+    assert ServiceFirst().plan(problem).power_kw[0] == pytest.approx([0, 0, 0, 10], abs=1e-6)
 
 
 def test_nothing_is_put_off_into_an_hour_for_which_a_crowd_is_expected() -> None:
@@ -146,3 +179,21 @@ def test_who_is_first_in_line_does_not_shut_two_lines_on_which_two_others_could_
     cars = unsure("on both", 40, 5.0), unsure("on one", 40, 9.0), unsure("on the other", 40, 9.0)
     lines = [Cap("one", np.array([1.0, 1, 0]), np.full(4, 10.0)), Cap("other", np.array([1.0, 0, 1]), np.full(4, 10.0))]
     assert ServiceFirst().plan(depot(cars, caps=lines)).power_kw[:, 0] == pytest.approx([0, 10, 10], abs=1e-6)
+
+
+def test_a_crowded_hall_makes_the_other_one_pay_no_dear_hours() -> None:
+    halls = [
+        Cap("hall A", np.array([1.0, 1.0, 0.0]), np.full(4, 6.0)),
+        Cap("hall B", np.array([0.0, 0.0, 1.0]), np.full(4, 20.0)),
+    ]
+    cars = [car("a", 20), car("b", 20), car("c", 20)]
+    plan = ServiceFirst().plan(depot(cars, None, prices=(0.4, 0.4, 0.1, 0.1), caps=halls))
+    assert plan.power_kw[:2].sum(axis=0) == pytest.approx([6, 6, 6, 6], abs=1e-5)
+    assert plan.power_kw[2] == pytest.approx([0, 0, 10, 10], abs=1e-5)
+
+
+def test_who_loads_a_full_limit_with_one_who_goes_short_does_not_wait_for_cheap_hours() -> None:
+    shared = [Cap("both", np.array([1.0, 1.0, 1.0]), np.full(4, 12.0))]
+    cars = [car("a", 30), car("b", 20), car("c", 4)]
+    plan = ServiceFirst().plan(depot(cars, None, prices=(0.4, 0.4, 0.1, 0.1), caps=shared))
+    assert plan.power_kw.sum(axis=0) == pytest.approx([12, 12, 12, 12], abs=1e-5)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from twin_core.models.problem import Array
-from twin_core.planning.solvers.kernel_loops import Indices, compiled
+from twin_core.planning.solvers.kernel_loops import Indices
+from twin_core.planning.solvers.machine_code import compiled
 
 
 @compiled

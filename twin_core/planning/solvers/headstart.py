@@ -16,9 +16,9 @@ from twin_core.planning.solvers.kernel_loops import (
     Indices,
     Network,
     by_freedom,
-    compiled,
     network,
 )
+from twin_core.planning.solvers.machine_code import compiled
 
 
 def near_optimum(problem: PlanningProblem) -> Array:

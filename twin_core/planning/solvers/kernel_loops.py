@@ -10,29 +10,22 @@ energy to place, through steps where one session gives its place to another and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from twin_core.models.problem import Array
+from twin_core.planning.solvers.machine_code import compiled
 
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 NEGLIGIBLE_KWH = 1e-10
 """Less energy than this is rounding, and no room to move anything into."""
 
 _BUCKETS = 128
 _NONE = -1
-
-
-def compiled(function: _Function) -> _Function:
-    """Machine code from the cache beside this file, if it is there; it runs without the interpreter's lock."""
-    return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
 
 class Network(NamedTuple):

@@ -13,7 +13,8 @@ from twin_core.planning.solvers.certificate import bound_eur, is_proof
 from twin_core.planning.solvers.kernel import only_charges
 from twin_core.planning.solvers.kernel_loops import Indices
 from twin_core.planning.solvers.solver import Duals, Solution
-from twin_core.planning.solvers.tree_loops import Shape, flow, place_cheapest
+from twin_core.planning.solvers.tree_flow import Shape, flow
+from twin_core.planning.solvers.tree_loops import place_cheapest
 from twin_core.planning.solvers.tree_prices import worth_of_room
 
 _ROUNDING = 1e-12

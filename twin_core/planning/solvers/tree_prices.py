@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from twin_core.models.problem import Array
-from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Flags, Indices, compiled
-from twin_core.planning.solvers.tree_loops import Flow
+from twin_core.planning.solvers.kernel_loops import NEGLIGIBLE_KWH, Flags, Indices
+from twin_core.planning.solvers.machine_code import compiled
+from twin_core.planning.solvers.tree_flow import Flow
 
 
 @compiled

@@ -31,7 +31,7 @@ class Variant:
     """How a variant is made.
 
     Attributes:
-        needs: what it must be told, and in which field of the outlook.
+        needs: what it must be told, and by which field of a problem's `outlook`.
         is_told: whether an outlook tells it.
         make: the variant, from an outlook at one problem that tells it.
     """
@@ -65,18 +65,18 @@ VARIANTS: dict[str, Variant] = {
     "box_robust": _of_prices(lambda outlook: BoxRobust(outlook.deviation())),
     "budget_robust": _of_prices(_budget_robust),
     "ellipsoid_robust": Variant(
-        "the covariance of hourly prices: give hour_covariance",
+        "the covariance of hourly prices: give prices_eur_per_kwh, two or more",
         lambda outlook: outlook.hour_covariance is not None,
         _ellipsoid_robust,
     ),
     "mean_cvar": _of_prices(lambda outlook: MeanCvar(outlook.prices())),
     "chance_caps": Variant(
-        "the spread of the base load: give base_load_sigma or base_load_errors",
+        "the spread of the base load: give base_load_sigma_kw",
         lambda outlook: bool(outlook.base_load_sigma or outlook.base_load_errors),
         lambda outlook: ChanceCaps(outlook.base_load_sigma, errors=outlook.base_load_errors),
     ),
     "departure_risk": Variant(
-        "scenarios of departures: give left_h", lambda outlook: outlook.left_h is not None, _departure_risk
+        "scenarios of departures: give futures", lambda outlook: outlook.left_h is not None, _departure_risk
     ),
     "two_stage": Variant(
         "scenarios of departures and arrivals: give futures",
