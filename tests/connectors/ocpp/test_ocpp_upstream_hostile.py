@@ -12,6 +12,7 @@ import pytest
 
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
 from tests.connectors.ocpp.peer import Peer, charger_spec, depot, grant, peer, until
+from tests.fakes import LoopClock
 from twin_core.models import events as e
 from twin_core.models.grant import GrantOutcome
 from twin_core.models.ids import ChargerId
@@ -77,7 +78,7 @@ async def test_grants_are_as_fast_with_a_stalled_upstream_as_with_none(tmp_path:
 
 async def chatter(charger: Peer, ours: int) -> None:
     while True:
-        meter = {"timestamp": "2026-06-01T12:30:00Z", "sampledValue": [{"value": "1500"}]}
+        meter = {"timestamp": LoopClock().now().utc.isoformat(), "sampledValue": [{"value": "1500"}]}
         await charger.call("MeterValues", {"connectorId": 1, "transactionId": ours, "meterValue": [meter]})
         await charger.call("Authorize", {"idTag": "TAG"})
         await asyncio.sleep(0.5)
@@ -138,7 +139,7 @@ async def test_what_finds_no_room_is_counted_and_starts_and_stops_go_before_samp
         await b.shut()
         async with forwarding(tmp_path, b.port, keep=10) as f, peer(f.system.port) as charger:
             ours = await session(charger)
-            meter = {"timestamp": "2026-06-01T12:30:00Z", "sampledValue": [{"value": "1500"}]}
+            meter = {"timestamp": LoopClock().now().utc.isoformat(), "sampledValue": [{"value": "1500"}]}
             for _ in range(15):
                 await charger.call("MeterValues", {"connectorId": 1, "transactionId": ours, "meterValue": [meter]})
                 await asyncio.sleep(0.1)

@@ -33,7 +33,7 @@ async def test_a_strict_upstream_finds_no_fault_in_anything_it_is_told_or_answer
         spec = charger(connectors=2, supply_max_a=40.0)
         clock = wall_clock()
         async with (
-            forwarding(tmp_path, port, spec, threaded=True, clock=clock) as f,
+            forwarding(tmp_path, port, spec, threaded=True, clock=clock, request_burst=100) as f,
             switched_on(spec, url=f"ws://127.0.0.1:{f.system.port}/ocpp") as point,
         ):
             await until(lambda: f.upstream.status()[spec.id].accepted, 20)

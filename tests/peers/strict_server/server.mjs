@@ -161,8 +161,11 @@ async function manage(call) {
   await call('InstallCertificate', { ...use, certificate: CERTIFICATE });
   await call('InstallCertificate', { ...use, certificate: 'paper' });
   const listed = await call('GetInstalledCertificateIds', use);
-  await call('DeleteCertificate', { certificateHashData: listed.certificateHashData[0] });
-  await call('DeleteCertificate', { certificateHashData: listed.certificateHashData[0] });
+  const [certificateHashData] = listed?.certificateHashData ?? []; // a gateway between keeps certificates to itself
+  if (certificateHashData !== undefined) {
+    await call('DeleteCertificate', { certificateHashData });
+    await call('DeleteCertificate', { certificateHashData });
+  }
   await call('CertificateSigned', { certificateChain: CERTIFICATE });
   for (const requestedMessage of ['DiagnosticsStatusNotification', 'FirmwareStatusNotification']) {
     await call('TriggerMessage', { requestedMessage });
