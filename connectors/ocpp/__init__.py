@@ -14,7 +14,11 @@ Which file for which task:
 - `upkeep`          local lists, reservations and certificate requests, where no store keeps them
 - `translate`       what a charger reports, as events in kW, kWh and A by grid phase
 - `profiles`        a grant or a fallback, as a SetChargingProfile payload
+- `charger`         what is known of a charger while it is connected, and what is learned of it for good
+- `own_clock`, `registers`  a charger's clock and energy registers, where they cannot be what they say
+- `bookkeeping`     transactions that charger and ledger see differently, and vehicles that sleep
 - `commissioning`   the boot order: fallback, read back, abilities, configuration
 - `actuation`       grants on their way to the wire, and what became of them
+- `upstream`        the gateway as local controller: chargers forwarded to a second central system
 - `refusals`        what was not believed: counted, logged once, told to the twin
 """
