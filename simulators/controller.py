@@ -24,7 +24,7 @@ from simulators.quirks import Quirks
 from simulators.reports import Reports
 from simulators.reservations import Reservations
 from simulators.sessions import Sessions
-from simulators.station import LocalTransaction, Station
+from simulators.station import LocalTransaction, Outlet, Station
 from simulators.vehicle import Vehicle
 from simulators.wire import CallError, Payload
 from twin_core.models.charger import ChargerSpec
@@ -243,6 +243,14 @@ class Controller:
         """The vehicle leaves; it is handed back as it is then."""
         self.advance()
         return self.sessions.unplug(number)
+
+    def stop(self, number: int, reason: str) -> None:
+        """End the transaction at a connector, if there is one."""
+        self.sessions.stop(number, reason)
+
+    def outlet_for(self, transaction_id: int) -> Outlet | None:
+        """The outlet on which a transaction runs."""
+        return self.sessions.outlet_for(transaction_id)
 
     # Restarts and power ----------------------------------------------------------------------------------------------
 

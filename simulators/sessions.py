@@ -159,11 +159,18 @@ class Sessions:
 
     def remote_stop(self, payload: Payload) -> Payload:
         """Answer RemoteStopTransaction."""
-        for number, outlet in self._machine.station.outlets.items():
-            if outlet.transaction is not None and outlet.transaction.id == payload["transactionId"]:
-                self.stop(number, "Remote")
-                return {"status": "Accepted"}
-        return {"status": "Rejected"}
+        outlet = self.outlet_for(payload["transactionId"])
+        if outlet is None:
+            return {"status": "Rejected"}
+        self.stop(outlet.number, "Remote")
+        return {"status": "Accepted"}
+
+    def outlet_for(self, transaction_id: int) -> Outlet | None:
+        """The outlet on which a transaction runs."""
+        for outlet in self._machine.station.outlets.values():
+            if outlet.transaction is not None and outlet.transaction.id == transaction_id:
+                return outlet
+        return None
 
     def _free_for(self, id_tag: IdTag, wanted: int | None) -> int | None:
         """The connector for a remote start: one with a vehicle before one without."""

@@ -273,7 +273,9 @@ class StopsBeforeAnswering(Behaviour):
     def request(self, action: str, payload: Payload, line: Line) -> Payload | Reply | None:
         if action != "RemoteStopTransaction" or payload.get("again"):
             return payload
-        line.controller.sessions.remote_stop(payload)
+        outlet = line.controller.outlet_for(payload["transactionId"])
+        if outlet is not None:
+            line.controller.stop(outlet.number, "Remote")
         return payload
 
     def answer(self, action: str, payload: Payload, line: Line) -> Payload | None:

@@ -172,7 +172,7 @@ class ZeroEndsTransaction(Behaviour):
             for number, outlet in line.controller.station.outlets.items():
                 if number == payload["connectorId"] and outlet.transaction is not None:
                     self.ended += 1
-                    line.later(1.0, partial(line.controller.sessions.stop, number, "Other"))
+                    line.later(1.0, partial(line.controller.stop, number, "Other"))
         if action == "RemoteStartTransaction":
             for outlet in line.controller.station.outlets.values():
                 outlet.finishing = False

@@ -137,7 +137,7 @@ def test_x6_a_transaction_whose_connector_is_free_for_a_minute_is_closed(tmp_pat
 def test_x7_nothing_is_begun_or_ended_for_a_status_alone(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
-        run.odd.controller.sessions.stop(1, "Local")
+        run.odd.controller.stop(1, "Local")
         await minutes(2)
         assert len(starts(run)) == 1
         run.odd.unplug(1)
