@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulators.composite import Period
 from simulators.pilot import Cable
@@ -125,3 +127,29 @@ def test_changes_within_one_second_are_told_as_one() -> None:
     quick = replace(parsed, periods=(Period(0.0, 9.0), Period(5.2, 11.0), Period(5.7, 12.0)))
     one.profiles.install(quick, one.scene(1))
     assert limits(reported(one)) == [(0, 9.0, 3), (5, 12.0, 3)]
+
+
+leases = st.lists(
+    st.tuples(
+        st.sampled_from(["TxProfile", "TxDefaultProfile", "ChargePointMaxProfile"]),
+        st.sampled_from([0, 4, 6, 9.5, 16, 25, 40]),
+        st.none() | st.integers(1, 110),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(leases)
+def test_what_is_told_is_what_is_then_offered(told_profiles: list[tuple[str, float, int | None]]) -> None:
+    one = station()
+    begin(one, 1, vehicle())
+    for purpose, limit, duration in told_profiles:
+        number = 0 if purpose == "ChargePointMaxProfile" else 1
+        more = {} if duration is None else {"duration": duration}
+        assert told(one, number, limit, purpose, **more) == "Accepted"
+    promised = limits(reported(one, duration=120))
+    for second in range(120):
+        one.advance(second + 0.5)
+        limit_a = [told_a for start, told_a, _ in promised if start <= second][-1]
+        assert one.outlets[1].offered_a == (limit_a if limit_a >= 6 else 0.0)
