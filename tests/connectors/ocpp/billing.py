@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.upstream.controller import Upstream
 from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.vendors import VendorHandler
 from connectors.store.database import Store
 from connectors.store.upstream import UpstreamOutbox
 from tests.connectors.ocpp.peer import FAST, SILENT, Depot, charger_spec
@@ -161,6 +162,7 @@ async def forwarding(
     threaded: bool = False,
     clock: LoopClock | None = None,
     authorise: Callable[[str], bool] | None = None,
+    vendors: dict[str, VendorHandler] | None = None,
     beforehand: bool = True,
     ledger: Callable[[Store], UpstreamLedger] = UpstreamOutbox,
     **changes: Any,
@@ -174,6 +176,8 @@ async def forwarding(
     async with (
         Store(path / "journal.db", clock=clock, threaded=threaded) as store,
         Upstream(settings, chargers if beforehand else (), clock=clock, sink=sink, ledger=ledger(store)) as upstream,
-        CentralSystem(FAST, clock=clock, sink=sink, ledger=store, directory=directory, upstream=upstream) as system,
+        CentralSystem(
+            FAST, clock=clock, sink=sink, ledger=store, directory=directory, vendors=vendors, upstream=upstream
+        ) as system,
     ):
         yield Forwarding(system, sink, store, directory, upstream, store)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from connectors.ocpp.vendors import VendorAnswer
 from connectors.store.upstream import UpstreamOutbox
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
 from tests.connectors.ocpp.peer import Peer, charger_spec, grant, peer, until
@@ -138,6 +139,20 @@ async def test_a_tag_may_charge_where_both_say_so(tmp_path: Path) -> None:
         status = d.upstream.status()[ChargerId("CP1")]
         assert status.conflicts == {"tag": 1}
         assert "upstream says Blocked" in status.latest[-1].words
+
+
+async def test_a_private_message_reaches_the_upstream_unless_the_depot_understands_its_vendor(tmp_path: Path) -> None:
+    async with (
+        billing(DataTransfer={"status": "Accepted", "data": "theirs"}) as b,
+        forwarding(tmp_path, b.port, vendors={"ours": lambda *_: VendorAnswer("Accepted", "ours")}) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        for vendor in ("ours", "theirs"):
+            answer = await charger.call("DataTransfer", {"vendorId": vendor})
+            assert answer[2] == {"status": "Accepted", "data": vendor}
+        assert [p["vendorId"] for p in b.said("DataTransfer")] == ["theirs"]
 
 
 async def test_an_upstream_that_stalls_is_waited_for_once_and_then_not_at_all(tmp_path: Path) -> None:
