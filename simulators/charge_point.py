@@ -12,6 +12,7 @@ from urllib.parse import quote
 from simulators import requests
 from simulators.controller import Controller
 from simulators.quirks import Quirks
+from simulators.quirks.socket import dressed
 from simulators.vehicle import Vehicle
 from simulators.wire import LINK_ERRORS, Link, Payload, SilenceError, WireCounts, open_link
 from twin_core.models.charger import ChargerSpec
@@ -130,7 +131,7 @@ class ChargePoint:
                     self._next_id,
                     authorization=self._authorization(),
                     opening=self.controller.quirks.opening(self._url),
-                    dress=self.controller.quirks.dress(self.controller),
+                    dress=dressed(self.controller),
                 )
             except LINK_ERRORS as error:
                 if failures == 0:

@@ -6,21 +6,17 @@ in the field notes, its source and what the gateway does about it; docs/quirks.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from websockets.asyncio.client import ClientConnection
 
 from simulators.quirks.behaviour import Behaviour, Opening, Quirk
 from simulators.quirks.catalogue import CATALOGUE
 from simulators.quirks.presets import PRESETS, Preset
-from simulators.quirks.socket import OddSocket
 from twin_core.errors import ConfigurationError
 from twin_core.models.charger import RateUnit
 
 if TYPE_CHECKING:
-    from simulators.controller import Controller
     from simulators.station import Outlet, Station
 
 QUIRKS: Mapping[str, Quirk | Preset] = {**{quirk.name: quirk for quirk in CATALOGUE}, **PRESETS}
@@ -67,12 +63,6 @@ class Quirks:
         for behaviour in self.behaviours:
             opening = behaviour.opening(opening)
         return opening
-
-    def dress(self, controller: Controller) -> Callable[[ClientConnection], OddSocket] | None:
-        """What puts the quirks between a socket and the link; None where there are none."""
-        if not self.behaviours:
-            return None
-        return lambda socket: OddSocket(socket, self.behaviours, controller)
 
     def offers(self, limit_a: float, outlet: Outlet, station: Station) -> float:
         """Current an outlet offers, where by its profiles it would offer `limit_a`."""

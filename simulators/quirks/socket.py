@@ -197,6 +197,12 @@ class OddSocket:
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, act))
 
 
+def dressed(controller: Controller) -> Callable[[ClientConnection], OddSocket] | None:
+    """What puts a charge point's quirks between a socket and the link; None where it has none."""
+    behaviours = controller.quirks.behaviours
+    return (lambda socket: OddSocket(socket, behaviours, controller)) if behaviours else None
+
+
 def _remember(table: dict[str, str], unique_id: str, action: str) -> None:
     table[unique_id] = action
     if len(table) > _KEPT:
