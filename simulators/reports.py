@@ -87,9 +87,10 @@ class Reports:
         """Send StatusNotification of a connector, or of the whole charge point for 0."""
         status = self.status_of(number)
         self._reported[number] = status
+        outlet = self._machine.station.outlets.get(number)
         payload = {
             "connectorId": number,
-            "errorCode": "NoError",
+            "errorCode": "NoError" if outlet is None else outlet.error_code,
             "status": status.value,
             "timestamp": self._machine.stamp(),
         }

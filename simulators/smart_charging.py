@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulators.composite import Scene, Step, composite
 from simulators.controller import Controller
-from simulators.profile_store import MAX_PERIODS, parse_profile
-from simulators.sampling import timestamp
+from simulators.profile_store import parse_profile
+from simulators.schedule_report import schedule_report
 from simulators.wire import CallError, Payload
 from twin_core.models.charger import ProfilePurpose, RateUnit
-from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 
-_MAX_COMPOSITE_S = 7 * 86_400
 _ACCEPTED: Final[Payload] = {"status": "Accepted"}
 
 
@@ -45,32 +42,8 @@ def clear_charging_profile(controller: Controller, payload: Payload) -> Payload:
 
 def get_composite_schedule(controller: Controller, payload: Payload) -> Payload:
     """What holds at a connector from now on, in the unit asked for."""
-    number = payload["connectorId"]
     controller.advance()
-    station = controller.station
-    duration_s = min(int(payload["duration"]), _MAX_COMPOSITE_S)
-    if (number != 0 and number not in station.outlets) or duration_s < 0:
-        return {"status": "Rejected"}
+    station, duration_s = controller.station, float(payload["duration"])
     unit = RateUnit(payload.get("chargingRateUnit", station.quirks.unit.value))
-    scene = station.scene(number) if number else Scene(0)
-    steps = composite(station.profiles.profiles, station.own_s, station.own_s + duration_s, scene)
-    ceiling_a = station.outlets[number].spec.hardware_max_a if number else station.spec.supply_max_a
-    return {
-        "status": "Accepted",
-        "connectorId": number,
-        "scheduleStart": timestamp(station.own_time),
-        "chargingSchedule": {
-            "duration": duration_s,
-            "startSchedule": timestamp(station.own_time),
-            "chargingRateUnit": unit.value,
-            "chargingSchedulePeriod": [
-                _period(step, station.own_s, ceiling_a, unit, scene.n_phases) for step in steps[:MAX_PERIODS]
-            ],
-        },
-    }
-
-
-def _period(step: Step, begin_s: float, ceiling_a: float, unit: RateUnit, n_phases: int) -> Payload:
-    limit_a = ceiling_a if step.limit_a is None else min(step.limit_a, ceiling_a)
-    limit = limit_a if unit is RateUnit.AMPERE else limit_a * n_phases * NOMINAL_VOLTAGE_V
-    return {"startPeriod": round(step.start_s - begin_s), "limit": round(limit, 1), "numberPhases": n_phases}
+    told = schedule_report(station, payload["connectorId"], duration_s, unit) if duration_s >= 0 else None
+    return told if told is not None else {"status": "Rejected"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulators.pilot import PilotFault
 from simulators.quirks import quirks
 from tests.simulators.chargers import car, charger, profile, switched_on
 from tests.simulators.fake_central import FakeCentral, settle
@@ -68,6 +69,16 @@ async def test_a_visit_is_told_from_plug_to_unplug() -> None:
         assert stop["transactionId"] == 501
         assert stop["reason"] == "EVDisconnected"
         assert statuses(central) == ["Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Available"]
+
+
+async def test_a_fault_at_the_pilot_is_reported_with_its_cause_until_it_is_mended() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        point.controller.station.fail(1, PilotFault.DIODE)
+        await settle(60)
+        point.controller.station.mend(1)
+        await settle(60)
+        told = [(p["status"], p["errorCode"]) for p in central.of("StatusNotification") if p["connectorId"] == 1]
+        assert told == [("Available", "NoError"), ("Faulted", "EVCommunicationError"), ("Available", "NoError")]
 
 
 async def test_meter_values_come_at_the_interval_with_current_by_phase() -> None:
