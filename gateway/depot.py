@@ -313,12 +313,11 @@ class Depot:
             if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
                 self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))
                 self.runtime.put(TermsChanged(at=now, terms=site_terms(self.site, now.utc)))
-            try:
-                await self._learn()
-                await self.store.retain()
-                await self.history.retain()
-            except StorageError as error:
-                logger.error("housekeeping failed", extra={"detail": str(error)})
+            for work in (self._learn, self.store.retain, self.history.retain):
+                try:
+                    await work()
+                except StorageError as error:
+                    logger.error("housekeeping failed", extra={"work": work.__name__, "detail": str(error)})
 
     async def _follow_peak(self) -> None:
         while True:

@@ -51,10 +51,6 @@ class _Verb:
     order: Callable[[argparse.Namespace], dict[str, Any]]
 
 
-def _no_options(_: argparse.ArgumentParser) -> None:
-    pass
-
-
 def _reset_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hard", action="store_true", help="do not wait for transactions to end in order")
 

@@ -18,10 +18,6 @@ def _without_zone(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
-def _six_years_ago(moment: datetime) -> str:
-    return (moment - timedelta(days=2192)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 _CLOCKS: tuple[tuple[str, str, Callable[[datetime], str]], ...] = (
     ("no-zone", "name no zone", _without_zone),
     ("local-time", "are local time labelled Z", _local_labelled_utc),
