@@ -18,6 +18,7 @@ from connectors.problems.plan_answer import PlanAnswer, plan_csv, plan_json
 from connectors.problems.problem_file import ProblemFile
 from connectors.problems.reading import read_problem
 from connectors.problems.translation import planning_problem
+from gateway.commands.arguments import count
 from gateway.plan_view import render
 from twin_core.errors import ConfigurationError, PlanningError
 from twin_core.models.plan import Plan
@@ -96,7 +97,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.csv",
         help="past prices, base load or stays, from which scenarios are drawn; may be given again",
     )
-    parser.add_argument("--scenarios", type=_count, default=50, metavar="N", help="how many are drawn (default 50)")
+    parser.add_argument("--scenarios", type=count, default=50, metavar="N", help="how many are drawn (default 50)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default 0)")
     parser.add_argument(
         "--draw",
@@ -107,13 +108,6 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--schema", choices=["problem", "plan"], help="print the JSON Schema of problems or of plans, and plan nothing"
     )
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
 
 
 def _compile_once() -> None:

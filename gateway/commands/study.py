@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.commands.arguments import count
 from studies.real_days import command as real_days
 
 SUMMARY = "run a published study again, or every planner on recorded days"
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _thesis_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seeds", type=_count, default=10, metavar="K", help="days drawn per set-up (default 10)")
+    parser.add_argument("--seeds", type=count, default=10, metavar="K", help="days drawn per set-up (default 10)")
     parser.add_argument(
         "--out", type=Path, default=Path("build/study/thesis"), metavar="DIR", help="default build/study/thesis"
     )
@@ -71,13 +72,6 @@ def _thesis_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a set-up's file or name, may be given again (default: all of the thesis)",
     )
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
 
 
 def _thesis(options: argparse.Namespace) -> int:

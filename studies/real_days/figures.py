@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from studies.real_days.contenders import DEFAULT, HINDSIGHT
 from studies.real_days.results import CaseKey, Results, Spread
-from twin_core.errors import ConfigurationError
 from twin_core.models.problem import Array
 
 if TYPE_CHECKING:
@@ -40,16 +38,6 @@ _FIGURES: Final = (
     _Shown("demands", "loose", "demands_met", "demands met beside hindsight, points", beside_hindsight=True),
     _Shown("saving", "loose", "saving", "saved beside quick_charge at equal energy, %", beside_hindsight=False),
 )
-
-
-def require_matplotlib() -> None:
-    """Say what to install where matplotlib is not.
-
-    Raises:
-        ConfigurationError: it is not installed.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigurationError("figures need matplotlib, which is not installed: pip install 'depot-twin[studies]'")
 
 
 def draw_figures(folder: Path, results: Results) -> list[Path]:

@@ -10,10 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from studies.figure_library import require_matplotlib
 from studies.real_days.case import CASES, Case, Row, Task
 from studies.real_days.contenders import HINDSIGHT, LEFT_OUT, Contender, contenders
 from studies.real_days.done import Done
-from studies.real_days.figures import draw_figures, require_matplotlib
+from studies.real_days.figures import draw_figures
 from studies.real_days.processes import in_processes
 from studies.real_days.record import Record, refuse_later_days
 from studies.real_days.report import page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from studies.thesis.cars import CarsDay
 from studies.thesis.cohort import CohortDay
 from studies.thesis.outcome import Row
 from studies.thesis.scenario import DAY_H
-from twin_core.errors import ConfigurationError
 from twin_core.models.problem import Array
 
 if TYPE_CHECKING:
@@ -24,19 +22,6 @@ if TYPE_CHECKING:
 _OPTIMAL, _FIFS, _CARBON, _STAYING = "#0b5fa5", "#c8501e", "#3a7d44", "#7b3f98"
 _MOST_IN_A_ROW = 4
 """Entries that a legend below the picture has room for."""
-
-
-def require_matplotlib() -> None:
-    """Say what to install where matplotlib is not.
-
-    Raises:
-        ConfigurationError: it is not installed.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigurationError(
-            "figures need matplotlib, which is not installed: pip install 'depot-twin[studies]' (or pip install "
-            "'matplotlib>=3.9')"
-        )
 
 
 def draw_figures(folder: Path, day: CarsDay | CohortDay, prices: PriceHistory, front: Sequence[Row] = ()) -> list[Path]:

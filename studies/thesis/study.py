@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studies.figure_library import require_matplotlib
 from studies.prices import PriceHistory
 from studies.thesis import cars, cohort
 from studies.thesis.cars import CarsDay
 from studies.thesis.cohort import CohortDay
-from studies.thesis.figures import draw_figures, require_matplotlib
+from studies.thesis.figures import draw_figures
 from studies.thesis.outcome import Outcome, Row, medians
 from studies.thesis.report import page
 from studies.thesis.scenario import CohortSetUp, SetUp

@@ -333,7 +333,7 @@ def test_two_set_ups_of_one_name_are_refused(prices: PriceHistory, tmp_path: Pat
 def test_without_matplotlib_the_command_to_install_it_is_said_first(
     prices: PriceHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'depot-twin\[studies\]'"):
         run_study([small("a")], prices, n_seeds=1, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
