@@ -142,8 +142,10 @@ class _Tree:
             session, step = session[first], step[first]
             taken[session, step] = True
             meant = problem.availability()[session, step]
-            part = np.divide(known.availability()[session, step], meant, out=np.zeros_like(meant), where=meant > 0)
-            self._rows.append(model.flow_kw[first] == cp.multiply(np.minimum(part, 1.0), self._first_kw[session, step]))
+            comes = known.availability()[session, step]
+            # Divided only where less comes than was meant: a stay of next to nothing would overflow.
+            part = np.divide(comes, meant, out=np.ones_like(meant), where=comes < meant)
+            self._rows.append(model.flow_kw[first] == cp.multiply(part, self._first_kw[session, step]))
         self._rows += model.rows
         price = model.problem.import_eur_per_kwh()
         self._cost_eur += weight * (price @ model.energy_kwh + model.beside_eur)

@@ -113,6 +113,13 @@ def test_who_leaves_within_the_first_steps_gets_what_flows_until_then() -> None:
     assert plan.objective_eur == pytest.approx(energy_eur + shortfall_eur, abs=1e-4)
 
 
+def test_a_stay_of_next_to_nothing_plans_as_one_of_nothing() -> None:
+    problem = depot([car("a", 10, departure_h=2.3e-309), car("b", 10)], prices=(0.1, 0.1))
+    plan = TwoStage([Future(np.array([1.0, 2.0]))], first_h=1.0).plan(problem)
+    assert plan.power_kw[0].tolist() == pytest.approx([0.0, 0.0])
+    assert plan.power_kw[1, 0] == pytest.approx(10.0, abs=1e-6)
+
+
 @settings(max_examples=10, deadline=None)
 @given(problem=problems(), data=st.data())
 def test_it_keeps_every_limit_and_no_first_steps_are_better_over_its_own_futures(
