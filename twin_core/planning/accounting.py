@@ -33,8 +33,7 @@ def charged_kwh(problem: PlanningProblem, power_kw: Array) -> Array:
     put it back: both losses count.
     """
     energy_kwh = power_kw * problem.horizon.hours
-    back = np.minimum(energy_kwh, 0.0)
-    if not back.any():
+    if not (power_kw < 0).any():
         return np.asarray(energy_kwh)
     losses = np.array(
         [
@@ -42,7 +41,7 @@ def charged_kwh(problem: PlanningProblem, power_kw: Array) -> Array:
             for s in problem.sessions
         ]
     ).reshape(-1, 1)
-    counted: Array = np.maximum(energy_kwh, 0.0) + back / losses
+    counted: Array = np.maximum(energy_kwh, 0.0) + np.minimum(energy_kwh, 0.0) / losses
     return counted
 
 

@@ -38,8 +38,8 @@ def bounds_of(problem: PlanningProblem) -> Bounds:
         PlanningError: the problem makes no sense; the text names the field.
     """
     require_sound(problem)
-    max_kw = np.array([s.max_kw for s in problem.sessions], dtype=float).reshape(-1, 1)
-    upper_kw = max_kw * problem.availability()
+    upper_kw = problem.availability()
+    upper_kw *= np.array([s.max_kw for s in problem.sessions], dtype=float).reshape(-1, 1)
     shared: dict[bytes, tuple[Array, Array]] = {}
     for cap in problem.caps:
         limit = np.maximum(cap.limit, 0.0)
@@ -69,7 +69,8 @@ def _most(load: Array, upper_kw: Array) -> Array:
     most = np.zeros((load.shape[0], upper_kw.shape[1]))
     for row, own in enumerate(load):
         members = np.flatnonzero(own)
-        most[row] = own[members] @ upper_kw[members]
+        everybody = members.size == own.size
+        most[row] = own @ upper_kw if everybody else own[members] @ upper_kw[members]
     return most
 
 

@@ -89,7 +89,7 @@ def bound_eur(problem: PlanningProblem, cap_eur: Array, bounds: Bounds | None = 
     kinds, kind_of = _kinds(load)
     seen_eur = price + kinds.T @ np.array([row for _, row in paid]).reshape(len(paid), hours.size)
     shortfall = np.array([s.shortfall_eur_per_kwh for s in problem.sessions])
-    return alone_eur(seen_eur, kind_of, bounds.upper_kw * hours, bounds.wanted_kwh, shortfall) - limits_eur
+    return alone_eur(seen_eur, kind_of, bounds.upper_kw, hours, bounds.wanted_kwh, shortfall) - limits_eur
 
 
 def _prices_that_count(problem: PlanningProblem, cap_eur: Array) -> tuple[list[tuple[int, Array]], float]:

@@ -10,13 +10,16 @@ from twin_core.planning.solvers.machine_code import compiled
 
 
 @compiled
-def alone_eur(price: Array, kind_of: Indices, upper_kwh: Array, wanted_kwh: Array, shortfall: Array) -> float:
+def alone_eur(
+    price: Array, kind_of: Indices, upper_kw: Array, hours: Array, wanted_kwh: Array, shortfall: Array
+) -> float:
     """Least cost in € of sessions each of which takes its cheapest steps until it has enough or going short is cheaper.
 
     Args:
         price: shape (n_kinds, n_steps), €/kWh as the sessions of each kind see it.
         kind_of: shape (n_sessions,).
-        upper_kwh: shape (n_sessions, n_steps).
+        upper_kw: shape (n_sessions, n_steps).
+        hours: shape (n_steps,), length of each step.
         wanted_kwh: shape (n_sessions,).
         shortfall: shape (n_sessions,), €/kWh.
     """
@@ -29,7 +32,7 @@ def alone_eur(price: Array, kind_of: Indices, upper_kwh: Array, wanted_kwh: Arra
         for k in order[kind_of[i]]:
             if left_kwh <= 0.0 or prices[k] >= shortfall[i]:
                 break
-            kwh = min(upper_kwh[i, k], left_kwh)
+            kwh = min(upper_kw[i, k] * hours[k], left_kwh)
             own_eur += kwh * prices[k]
             left_kwh -= kwh
         total_eur += own_eur + left_kwh * shortfall[i]

@@ -41,8 +41,10 @@ class Kernel:
         prices = (price, shortfall, np.argsort(price, kind="stable"), np.argsort(shortfall, kind="stable"))
         net = network(bounds.upper_kw * hours, bounds.wanted_kwh, limit_kw * hours)
         place_cheapest(net, *prices)
-        power_kw = np.clip(net.placed_kwh / hours, 0.0, bounds.upper_kw)
         worth = np.maximum(worth_of_room(net, *prices) - price, 0.0)
+        power_kw = net.placed_kwh
+        power_kw /= hours
+        np.clip(power_kw, 0.0, bounds.upper_kw, out=power_kw)
         duals = _duals(problem, worth, limit_kw)
         bound = bound_eur(problem, duals.cap, bounds)
         objective_eur = bill(problem, power_kw).objective_eur
