@@ -13,8 +13,9 @@ from connectors.problems.problem_file import FuturePart, ProblemFile
 from connectors.problems.series import laid_out
 from connectors.problems.translation import need_of, planning_problem
 from twin_core.errors import ConfigurationError
+from twin_core.forecasting.departures import hours_left, spread_departures
 from twin_core.forecasting.scenarios import bootstrap_days, gaussian_days, hourly_on_steps, shrunk_covariance
-from twin_core.forecasting.stay_scenarios import arrival_scenarios, departure_scenarios
+from twin_core.forecasting.stay_scenarios import arrival_scenarios
 from twin_core.models.hours import hour_shares
 from twin_core.models.ids import ChargerId, ConnectorId, SessionId
 from twin_core.models.problem import Array, PlanningProblem, SessionNeed
@@ -63,7 +64,7 @@ def outlook_of(
                     sigma.update(_sigma(file, problem, node, hourly_on_steps(hourly, problem.horizon)[0]))
                 known = replace(known, base_load_sigma=sigma)
             case StayDays():
-                known = replace(known, futures=known.futures or _futures(problem, history, draw, rng))
+                known = _with_stays(known, problem, history, draw, rng)
             case _:
                 assert_never(history)
     if known.futures and known.left_h is None and not callable(known.futures):
@@ -146,18 +147,34 @@ def _arrival_load(file: ProblemFile, problem: PlanningProblem, n_arrivals: int) 
     return np.array(rows, dtype=float).reshape(len(problem.caps), n_arrivals)
 
 
-def _futures(problem: PlanningProblem, history: StayDays, draw: Draw, rng: np.random.Generator) -> tuple[Future, ...]:
+def _with_stays(
+    known: Outlook, problem: PlanningProblem, history: StayDays, draw: Draw, rng: np.random.Generator
+) -> Outlook:
     """Departures of those who are here from the lengths of past stays, arrivals of whole past days."""
+    if known.futures:
+        return known
     past_h = np.array([stay.stay_h for day in history.days for stay in day])
     waited_h = np.array([s.waited_h for s in problem.sessions])
     end_h = float(problem.horizon.edges_h[-1])
     announced_h = np.array([min(s.departure_h, 2 * end_h) for s in problem.sessions])
-    departure_h = departure_scenarios(past_h, waited_h, announced_h, draw.count, rng)
-    here = np.array([s.arrival_h <= 0 for s in problem.sessions], dtype=bool)
-    departure_h = np.where(here, departure_h, announced_h)
+    left_h = tuple(
+        left if session.arrival_h <= 0 else announced_h[row : row + 1]
+        for row, (session, left) in enumerate(
+            zip(problem.sessions, hours_left(past_h, waited_h, announced_h), strict=True)
+        )
+    )
+    departure_h = spread_departures(left_h, draw.count, rng)
+    return replace(known, futures=_futures(problem, history, departure_h, rng), left_h=left_h)
+
+
+def _futures(
+    problem: PlanningProblem, history: StayDays, departure_h: Array, rng: np.random.Generator
+) -> tuple[Future, ...]:
+    """One future for each row of departures, with the arrivals of a whole past day."""
+    end_h = float(problem.horizon.edges_h[-1])
     start = problem.horizon.start
     now_h = start.hour + start.minute / 60.0
-    days = arrival_scenarios(history.days, now_h, end_h, draw.count, rng)
+    days = arrival_scenarios(history.days, now_h, end_h, len(departure_h), rng)
     max_kw = history.max_kw or float(np.mean([s.max_kw for s in problem.sessions] or [11.0]))
     return tuple(
         Future(left_h, tuple(_visitor(n, stay.arrival_h, stay.stay_h, stay.energy_kwh, max_kw) for n, stay in day))

@@ -1,4 +1,4 @@
-"""When vehicles may come, leave, and what they may want: scenarios drawn from past stays."""
+"""Who may come: scenarios drawn from past days."""
 
 from __future__ import annotations
 
@@ -9,65 +9,6 @@ import numpy as np
 
 from twin_core.errors import PlanningError
 from twin_core.forecasting.stays import PastStay
-from twin_core.models.problem import Array
-
-
-def departure_scenarios(
-    past_stay_h: Array, waited_h: Array, announced_h: Array, n_scenarios: int, rng: np.random.Generator
-) -> Array:
-    """Departures of vehicles that are here, drawn from past stays that lasted longer than theirs has by now.
-
-    A vehicle that has stayed longer than any before is believed what it announced.
-
-    Args:
-        past_stay_h: shape (n_past,), lengths of past stays.
-        waited_h: shape (n_sessions,), how long each has been here.
-        announced_h: shape (n_sessions,), hours from now until each said it would leave.
-
-    Returns:
-        Shape (n_scenarios, n_sessions), hours from now.
-
-    Raises:
-        PlanningError: a past stay is not a number.
-    """
-    past = np.asarray(past_stay_h, dtype=float)
-    if np.isnan(past).any():
-        raise PlanningError("past stays: a length is not a number")
-    departure_h = np.tile(np.asarray(announced_h, dtype=float), (n_scenarios, 1))
-    for row, waited in enumerate(waited_h):
-        longer = past[past > waited]
-        if longer.size:
-            departure_h[:, row] = rng.choice(longer, n_scenarios) - waited
-    return departure_h
-
-
-def energy_scenarios(
-    energy_kwh: Array,
-    past_ratio: Array,
-    n_scenarios: int,
-    rng: np.random.Generator,
-    *,
-    most_kwh: Array | float = np.inf,
-) -> Array:
-    """Energies wanted, off by what past ones were off by.
-
-    Args:
-        energy_kwh: shape (n_sessions,), as announced.
-        past_ratio: shape (n_past,), what was taken divided by what had been announced, >= 0.
-        most_kwh: what fits into each vehicle, shape (n_sessions,) or one for all.
-
-    Returns:
-        Shape (n_scenarios, n_sessions).
-
-    Raises:
-        PlanningError: there is no past ratio, or one is negative or not a number.
-    """
-    ratio = np.asarray(past_ratio, dtype=float)
-    if not ratio.size or not (ratio >= 0).all():
-        raise PlanningError("past ratios: at least one, all of them numbers and not negative")
-    energies = np.asarray(energy_kwh, dtype=float) * rng.choice(ratio, (n_scenarios, np.size(energy_kwh)))
-    scenarios: Array = np.minimum(energies, most_kwh)
-    return scenarios
 
 
 def arrival_scenarios(

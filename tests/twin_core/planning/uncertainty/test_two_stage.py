@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.twin_core.planning.problems import car, depot, limit, problems
 from twin_core.errors import PlanningError
-from twin_core.forecasting.stay_scenarios import departure_scenarios
+from twin_core.forecasting.departures import hours_left
 from twin_core.models.problem import Array, PlanningProblem, VehicleBattery
 from twin_core.planning.check import violations
 from twin_core.planning.power_allocation import PowerAllocation
@@ -35,7 +35,8 @@ def evening(energies_kwh: Array, hour: int = 0, here: Array | None = None) -> Pl
 def futures(problem: PlanningProblem, n: int, seed: int) -> tuple[Future, ...]:
     waited = np.array([s.waited_h for s in problem.sessions])
     said = np.array([s.departure_h for s in problem.sessions])
-    drawn = departure_scenarios(PAST_STAYS, waited, said, n, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    drawn = np.array([rng.choice(left, n) for left in hours_left(PAST_STAYS, waited, said)]).T
     return tuple(Future(np.where(said > 0, departure_h, -1.0)) for departure_h in drawn)
 
 
