@@ -37,6 +37,28 @@ class _Target:
     laxity_h: float
 
 
+@dataclass(frozen=True, slots=True)
+class _CurrentStep:
+    """The step of the plan that it is now, and how far into it."""
+
+    plan: Plan
+    step: int
+    length_h: float
+    elapsed_h: float
+
+    def planned_kw(self, session: Session, time_h: float) -> float:
+        """Planned power now; in the step of a departure, the step's mean is spread over the part that is left.
+
+        Args:
+            time_h: until the session is to be done.
+        """
+        row = self.plan.index.get(session.id)
+        if row is None:
+            return 0.0
+        present = (self.elapsed_h + time_h) / self.length_h
+        return float(self.plan.power_kw[row, self.step]) / min(1.0, max(LEAST_PRESENCE, present))
+
+
 def wishes(
     snapshot: Snapshot, car_limits_a: Mapping[ConnectorId, float], estimation: EstimationSettings
 ) -> tuple[Wish, ...]:
@@ -45,8 +67,9 @@ def wishes(
     Args:
         car_limits_a: current per phase that cars were last seen to be content with below their grant.
     """
+    current = _current_step(snapshot)
     targets = [
-        _target(session, view, snapshot, car_limits_a.get(view.spec.id), estimation)
+        _target(session, view, snapshot, current, car_limits_a.get(view.spec.id), estimation)
         for session, view in snapshot.sessions()
         if view.online
     ]
@@ -58,6 +81,7 @@ def _target(
     session: Session,
     view: ConnectorView,
     snapshot: Snapshot,
+    current: _CurrentStep | None,
     content_a: float | None,
     estimation: EstimationSettings,
 ) -> _Target:
@@ -66,7 +90,7 @@ def _target(
     time_h = charging_time_h(session, snapshot.now, estimation)
     left_kwh = remaining_kwh(session, estimation)
     laxity_h = time_h - left_kwh / (usable_a * per_a)
-    planned_kw = _planned_now(snapshot.plan, session, snapshot, time_h)
+    planned_kw = 0.0 if current is None else current.planned_kw(session, time_h)
     wanted_a, reason = planned_kw / per_a, "plan"
     if planned_kw > NEGLIGIBLE_KW:
         soon_a = usable_a if laxity_h < LAST_H else min(usable_a, left_kwh / LAST_H / per_a)
@@ -82,13 +106,12 @@ def _target(
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)
 
 
-def _planned_now(plan: Plan | None, session: Session, snapshot: Snapshot, time_h: float) -> float:
-    """Planned power now; in the step of its departure, the step's mean is spread over the part that is left."""
-    step = None if plan is None else plan.horizon.step_at(snapshot.now.utc)
-    mean_kw = None if plan is None else plan.power_at(session.id, snapshot.now.utc)
-    if plan is None or step is None or mean_kw is None:
-        return 0.0
-    since_start_h = (snapshot.now.utc - plan.horizon.start).total_seconds() / 3600.0
-    begins_h, ends_h = plan.horizon.edges_h[step : step + 2]
-    present = float((since_start_h + time_h - begins_h) / (ends_h - begins_h))
-    return mean_kw / min(1.0, max(LEAST_PRESENCE, present))
+def _current_step(snapshot: Snapshot) -> _CurrentStep | None:
+    """None without a plan, and where the plan is of another time."""
+    plan, now = snapshot.plan, snapshot.now.utc
+    step = None if plan is None else plan.horizon.step_at(now)
+    if plan is None or step is None:
+        return None
+    begins_h, ends_h = plan.horizon.edges_h[step : step + 2].tolist()
+    since_start_h = (now - plan.horizon.start).total_seconds() / 3600.0
+    return _CurrentStep(plan, step, ends_h - begins_h, since_start_h - begins_h)

@@ -12,8 +12,11 @@ p: charging power, b: power into the site's battery, L: energy wanted, e: energy
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +64,13 @@ class Horizon:
 
     def step_at(self, when: datetime) -> int | None:
         """The step a moment lies in; None outside the horizon."""
-        since_h = (when - self.start) / timedelta(hours=1)
-        step = int(np.searchsorted(self.edges_h, since_h + 1e-9, side="right")) - 1
+        if not self.n_steps:
+            return None
+        since_h = (when - self.start) / timedelta(hours=1) + 1e-9
+        if self.lengths_h:
+            step = bisect_right(list(accumulate(self.lengths_h, initial=0.0)), since_h) - 1
+        else:
+            step = math.floor(since_h / self.step_h)
         return step if 0 <= step < self.n_steps else None
 
 
