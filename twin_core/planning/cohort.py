@@ -103,7 +103,9 @@ def aggregated(problem: PlanningProblem, bounds: Bounds, cohorts: Cohorts) -> Pl
         load[index] = 1.0
         own_limits.append(Cap(f"cohort of {first.session_id}", load, upper_kw))
     firsts = [rows[0] for rows in cohorts]
-    shared = tuple(replace(cap, load=cap.load[firsts]) for cap in problem.caps if _is_shared(cap))
+    shared = tuple(
+        replace(cap, load=cap.load[firsts], single_phase_load=None) for cap in problem.caps if _is_shared(cap)
+    )
     return replace(problem, sessions=tuple(sessions), caps=(*shared, *own_limits), offerable_steps=0)
 
 

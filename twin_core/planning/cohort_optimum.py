@@ -31,8 +31,10 @@ def cheapest(model: CohortModel, *, energy_kwh: float | None = None, most_waitin
     if (model.chargeable[1:] < 1).any():
         rows.append(_only_who_may(model))
     if energy_kwh is not None:
+        # A band, not a point: energy that rounding put beyond reach counts as delivered.
         car_steps = np.array([energy_kwh / model.car_step_kwh])
-        rows.append(_Rows(_row(model, charging=1.0, idle=0.0), car_steps, car_steps))
+        band = 1e-9 * np.maximum(1.0, car_steps)
+        rows.append(_Rows(_row(model, charging=1.0, idle=0.0), car_steps - band, car_steps + band))
     weight = np.tile(model.dissatisfaction[1:], n_steps)
     if most_waiting is not None:
         waits = _row(model, charging=weight, idle=weight)

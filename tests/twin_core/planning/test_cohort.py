@@ -28,6 +28,12 @@ def busy_day(n: int, seed: int = 1) -> PlanningProblem:
     return depot(cars, n * 5.0, prices, 0.25, [station])
 
 
+def test_cars_that_a_limit_knows_on_one_phase_are_still_one_cohort() -> None:
+    one_phase = replace(limit("site L1", [1.0, 1.0], [6.0] * 2), single_phase_load=np.array([3.0, 3.0]))
+    plan = Cohort().plan(depot([car("a", 10), car("b", 10)], prices=(0.1, 0.1), caps=[one_phase]))
+    assert plan.power_kw.sum(axis=0) == pytest.approx([6.0, 6.0])
+
+
 @settings(max_examples=60, deadline=None)
 @given(problem=session_problems())
 def test_a_cohort_of_one_car_is_that_car(problem: PlanningProblem) -> None:

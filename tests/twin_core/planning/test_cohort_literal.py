@@ -144,6 +144,24 @@ def test_no_rule_beats_the_optimum_nor_that_at_the_rule_s_own_energy(model: Coho
         assert same.energy_eur <= rule.energy_eur + 1e-4
 
 
+def test_energy_that_came_with_a_trace_of_a_car_is_delivered() -> None:
+    arrivals = np.zeros((4, 2))
+    arrivals[2, 1] = 3.4e-12
+    model = CohortModel(
+        price_eur_per_kwh=np.array([0.0, 0.0, 0.0, 0.5]),
+        arrivals=arrivals,
+        leave=np.array([0.0, 0.5]),
+        dissatisfaction=np.zeros(2),
+        waiting_eur=0.0,
+        power_kw=10.0,
+        limit_kw=15.0,
+        step_h=0.25,
+        first=np.array([0.0, 1.0]),
+    )
+    rule = first_served(model)
+    assert cheapest(model, energy_kwh=rule.delivered_kwh).delivered_kwh == pytest.approx(rule.delivered_kwh)
+
+
 def test_where_waiting_is_dear_everybody_charges_at_once() -> None:
     run = cheapest(NOBODY_LEAVES)
     np.testing.assert_allclose(run.power_kw, [40, 40, 0], atol=1e-6)
