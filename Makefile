@@ -10,7 +10,7 @@ demo: $(STAMP)   ## a depot run live on real sockets, with its panel in the brow
 	$(BIN)/depot demo --speed 60
 
 test: $(STAMP)   ## every test; those that need a server start it, or are skipped by name
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## style, types and import contracts
 	$(BIN)/ruff format --check .
