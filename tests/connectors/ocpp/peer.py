@@ -157,7 +157,7 @@ async def peer(
     port: int,
     name: str = "CP1",
     *,
-    password: str | None = None,
+    password: str | bytes | None = None,
     user: str | None = None,
     subprotocols: Any = ("ocpp1.6",),
     host: str = "127.0.0.1",
@@ -166,7 +166,8 @@ async def peer(
 ) -> AsyncIterator[Peer]:
     headers = {}
     if password is not None:
-        headers["Authorization"] = "Basic " + base64.b64encode(f"{user or name}:{password}".encode()).decode()
+        shown = password.encode() if isinstance(password, str) else password
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{user or name}:".encode() + shown).decode()
     async with connect(
         f"ws://{host}:{port}{path or '/ocpp/' + name}",
         subprotocols=subprotocols,

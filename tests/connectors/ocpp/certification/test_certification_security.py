@@ -16,7 +16,7 @@ from tests.connectors.ocpp.peer import peer
 from tests.fakes import EPOCH
 from twin_core.models import events as e
 
-OLD, NEW = "0123456789abcdef", "1023456789abcdef"
+OLD, NEW = "0123456789abcdef", bytes(range(0xE0, 0xF4))
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 CENTRAL, MAKER = "CentralSystemRootCertificate", "ManufacturerRootCertificate"
 
@@ -30,22 +30,22 @@ async def door(s: Stage, **options: Any) -> int:
 
 
 async def test_tc_073_password_changed(caplog: pytest.LogCaptureFixture) -> None:
-    """A new password is written to the charger, in hexadecimal; once the site has it too, it alone opens the door.
+    """A new password of any bytes is written to the charger in hexadecimal; once the site has it, it alone opens.
 
     Neither password is ever in a log line or in what the twin is told.
     """
     async with stage(password=OLD, refused={"wrong-password": 2}) as s:
-        written = NEW.encode().hex()
+        written = NEW.hex()
         answer = await s.operations.write_configuration(CP1, "AuthorizationKey", written)
         assert (answer.outcome, answer.said) == (Outcome.DONE, "Accepted")
         assert s.asked("ChangeConfiguration") == [{"key": "AuthorizationKey", "value": written}]
         assert await door(s, password=NEW) == 401
-        s.depot.directory.passwords[CP1] = NEW
+        s.depot.directory.passwords[CP1] = written
         assert await door(s, password=OLD) == 401
         await s.dials(password=NEW)
         assert (await s.boots())["status"] == "Accepted"
         told = caplog.text + "".join(map(str, s.depot.sink.events))
-        assert not [secret for secret in (OLD, NEW, written) if secret in told]
+        assert not [secret for secret in (OLD, written) if secret in told]
 
 
 async def installed(use: Any) -> None:
