@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import random
+import re
 from itertools import count
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ from twin_core.ports import Clock
 
 logger = logging.getLogger(__name__)
 
+_HEX_KEY = re.compile(r"([0-9A-Fa-f]{2}){16,20}")
+"""A password of 16 to 20 bytes in hexadecimal, as the security extension has an AuthorizationKey written."""
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
 _REBOOT_S = 5.0
@@ -198,7 +201,13 @@ class ChargePoint:
         return f"{self.spec.id[:24]}-{next(self._ids)}"
 
     def _authorization(self) -> str | None:
-        password = self.controller.configuration.text("AuthorizationKey") or self._password
+        key = self.controller.configuration.text("AuthorizationKey")
+        password = password_of(key) if key else (self._password or "").encode()
         if not password:
             return None
-        return "Basic " + base64.b64encode(f"{self.spec.id}:{password}".encode()).decode()
+        return "Basic " + base64.b64encode(self.spec.id.encode() + b":" + password).decode()
+
+
+def password_of(key: str) -> bytes:
+    """The password that an AuthorizationKey means: the bytes it writes in hexadecimal, or the text it is."""
+    return bytes.fromhex(key) if _HEX_KEY.fullmatch(key) else key.encode()
