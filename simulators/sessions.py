@@ -96,7 +96,7 @@ class Sessions:
             self._tags[number] = expected.id_tag
             self.start(number, expected.id_tag, expected.profile)
             return True
-        if not self._open_to(outlet, id_tag):
+        if not self._may_be_open_to(outlet, id_tag):
             return False
         if await self._authorisation.permits(id_tag) and outlet.vehicle is vehicle and self._open_to(outlet, id_tag):
             self.start(number, id_tag)
@@ -108,9 +108,10 @@ class Sessions:
         running = outlet.transaction
         if running is None:
             vehicle = outlet.vehicle
-            if vehicle is None or not self._open_to(outlet, id_tag):
+            if vehicle is None or not self._may_be_open_to(outlet, id_tag):
                 return False
-            if not await self._authorisation.permits(id_tag) or outlet.vehicle is not vehicle:
+            permitted = await self._authorisation.permits(id_tag)
+            if not permitted or outlet.vehicle is not vehicle or not self._open_to(outlet, id_tag):
                 return False
             self._tags[number] = id_tag
             self.start(number, id_tag)
@@ -134,8 +135,15 @@ class Sessions:
         return vehicle
 
     def _open_to(self, outlet: Outlet, id_tag: str) -> bool:
-        closed = not outlet.available or outlet.transaction is not None or self._machine.installing
-        return not closed and not self._reservations.blocks(outlet.number, id_tag)
+        return self._usable(outlet) and not self._reservations.blocks(outlet.number, id_tag)
+
+    def _may_be_open_to(self, outlet: Outlet, id_tag: str) -> bool:
+        """As far as is known before the central system is asked: it may name the group a connector is kept for."""
+        unknown = self._authorisation.parent(id_tag) is None and self._reservations.is_for_a_group(outlet.number)
+        return self._open_to(outlet, id_tag) or (unknown and self._usable(outlet))
+
+    def _usable(self, outlet: Outlet) -> bool:
+        return outlet.available and outlet.transaction is None and not self._machine.installing
 
     # Remote start and stop -------------------------------------------------------------------------------------------
 
