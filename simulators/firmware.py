@@ -156,9 +156,9 @@ class Firmware:
 
     def _installed(self) -> None:
         order = self._order
-        self._machine.installing = False
-        self._machine.wake.set()
         if self.fails == "install" or order is None:
+            self._machine.installing = False
+            self._machine.wake.set()
             self._tell("InstallationFailed")
             self._order = None
             return
@@ -174,6 +174,8 @@ class Firmware:
             done = "firmware" not in self._machine.agenda
             self._machine.agenda.cancel("firmware")
             self._machine.installing = False
+            if done and self._order.request_id is not None:
+                self._reports.security_event("FirmwareUpdated", self._machine.firmware_version)
             self._tell("Installed" if done else "InstallationFailed")
             self._order = None
 
