@@ -184,6 +184,8 @@ class Session:
                 except FrameError as error:
                     await self._refuse_frame(error)
                 else:
+                    if frame.sloppy:
+                        counters.flawed["frame"] += 1
                     await self._dispatch(frame, at)
             except ConnectionClosed as closed:
                 raise _LinkEndedError(_words(closed)) from closed
@@ -195,6 +197,7 @@ class Session:
             case CallResult(unique_id, payload):
                 self._settle(unique_id, Answered(payload))
             case CallError(unique_id, code, description):
+                self.charger.counters.note_error(code)
                 self._settle(unique_id, Errored(code, description))
 
     def _settle(self, unique_id: str, outcome: CallOutcome) -> None:
