@@ -195,6 +195,8 @@ class ChargePoint:
             raise SilenceError
         if controller.quirks.answer_delay_s:
             await asyncio.sleep(controller.quirks.answer_delay_s)
+        if requests.has_unknown_fields(action, payload):
+            self.wire.extra[action] += 1
         return requests.answer(controller, action, payload)
 
     def _next_id(self) -> str:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.authorisation import Authorisation
+from simulators.authorisation import Authorisation, is_accepted
 from simulators.machine import Machine
 from simulators.outbox import Outgoing
 from simulators.profile_store import ACCEPTED, parse_profile
@@ -253,7 +253,7 @@ class Sessions:
         identifier = answer.get("transactionId")
         running.id = identifier if isinstance(identifier, int) else None
         self._authorisation.learn(running.id_tag, answer)
-        running.accepted = answer.get("idTagInfo", {}).get("status", "Accepted") == "Accepted"
+        running.accepted = is_accepted(answer)
         self._machine.station.reconsider()
         must_stop = self._machine.configuration.flag("StopTransactionOnInvalidId")
         if not running.accepted and must_stop and self._machine.station.outlets[number].transaction is running:

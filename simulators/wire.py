@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -55,7 +56,12 @@ class LinkLostError(Exception):
 
 @dataclass(slots=True)
 class WireCounts:
-    """What a charge point saw on its wire."""
+    """What a charge point saw on its wire.
+
+    Attributes:
+        refused: requests it answered with an error, by code.
+        extra: requests that held more than they may, by action.
+    """
 
     calls_sent: int = 0
     calls_received: int = 0
@@ -65,6 +71,8 @@ class WireCounts:
     malformed: int = 0
     unmatched: int = 0
     dropped: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
 
 
 class Link:
@@ -180,6 +188,7 @@ class Link:
                 continue
             except CallError as error:
                 self._counts.errors_sent += 1
+                self._counts.refused[error.code] += 1
                 answer = [CALL_ERROR, unique_id, error.code, error.description[:255], {}]
             try:
                 await self._send(answer)
