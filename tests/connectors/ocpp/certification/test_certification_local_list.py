@@ -70,4 +70,4 @@ async def test_tc_043_5_differential_list() -> None:
         assert s.asked("SendLocalList")[1:] == [change]
         s.cp.answers["GetLocalListVersion"] = {"listVersion": 2}
         assert (await s.lists.write(CP1, listed(DRIVER, SISTER))).said == UP_TO_DATE
-        assert len(s.asked("SendLocalList")) == 2
+        assert len(s.asked("SendLocalList")) == len(s.of(e.LocalListWritten)) == 2

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.ocpp import requests as r
 from connectors.ocpp.operations import Outcome
-from tests.connectors.ocpp.certification.stage import DRIVER, Stage, clock_time, stage
+from tests.connectors.ocpp.certification.stage import DRIVER, clock_time, stage
 from tests.connectors.ocpp.peer import grant, until
 from twin_core.models import events as e
 from twin_core.models.grant import GrantOutcome
@@ -28,12 +28,6 @@ def profile(purpose: str, number: int, limit: float = 6.0, **more: Any) -> dict[
     }
 
 
-async def granted(s: Stage, limit_a: float = 10.0) -> None:
-    s.depot.system.offer(grant(limit_a))
-    await until(lambda: s.of(e.GrantAnswered))
-    assert [event.outcome for event in s.of(e.GrantAnswered)] == [GrantOutcome.ACCEPTED]
-
-
 async def test_tc_056_default_profile() -> None:
     """Every connector gets a TxDefaultProfile when the charger boots, and it counts once the charger took it."""
     async with stage(boots=False) as s:
@@ -49,10 +43,11 @@ async def test_tc_056_default_profile() -> None:
 
 
 async def test_tc_057_transaction_profile() -> None:
-    """A grant during a session is a TxProfile for exactly that transaction, and its acceptance is told."""
+    """A grant during a session is a TxProfile for exactly that transaction, and afterwards none is for it."""
     async with stage() as s:
         transaction = await s.charges()
-        await granted(s)
+        s.depot.system.offer(grant(10.0))
+        await until(lambda: s.of(e.GrantAnswered))
         (asked,) = s.asked("SetChargingProfile")
         sent = asked["csChargingProfiles"]
         assert (asked["connectorId"], sent["chargingProfilePurpose"], sent["transactionId"]) == (
@@ -61,6 +56,12 @@ async def test_tc_057_transaction_profile() -> None:
             transaction,
         )
         assert sent["chargingSchedule"]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 10.0}]
+        await s.stops(transaction)
+        s.depot.system.offer(grant(8.0, seq=2))
+        await until(lambda: len(s.of(e.GrantAnswered)) == 2)
+        assert len(s.asked("SetChargingProfile")) == 1
+        outcomes = [event.outcome for event in s.of(e.GrantAnswered)]
+        assert outcomes == [GrantOutcome.ACCEPTED, GrantOutcome.UNSENT]
 
 
 async def test_tc_059_remote_start_with_a_profile() -> None:
