@@ -227,6 +227,7 @@ class Depot:
             # Computing does not scale with the clock: at 60 times the tempo, a stall of a tenth of a second on the
             # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
             call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
+            call_yields_after_s=max(3.0, speed * FASTEST_ANSWER_WALL_S),
             ping_interval_s=10.0 * speed,
             ping_timeout_s=5.0 * speed,
             open_timeout_s=5.0 * speed,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
+from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
@@ -300,7 +301,7 @@ def describe(name: str, error: ValidationError) -> str:
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "the file"
         given = fault["input"]
-        shown = "" if isinstance(given, dict | list) else f" (given: {str(given)[:60]!r})"
+        shown = "" if isinstance(given, dict | list) else f" (given: {without_secrets(str(given))[:60]!r})"
         lines.append(f"  {where}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return "\n".join(lines)
 

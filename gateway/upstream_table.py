@@ -30,8 +30,7 @@ class UpstreamTable(Table):
     @field_validator("url")
     @classmethod
     def _url_is_a_websocket(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        if not _is_plain_websocket(value):
             raise ValueError(
                 "write ws://HOST/PATH or wss://HOST/PATH, without a query and without a password; each charger's "
                 "identity is added at the end"
@@ -47,6 +46,15 @@ class UpstreamTable(Table):
     @classmethod
     def _requests_can_be_asked(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return _known(value, ASKABLE)
+
+
+def _is_plain_websocket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text would show the whole address
+        return False
+    secret_parts = parts.query or parts.fragment or "@" in url
+    return parts.scheme in ("ws", "wss") and bool(parts.hostname) and not secret_parts
 
 
 def _known(given: tuple[str, ...] | None, allowed: frozenset[str]) -> tuple[str, ...] | None:

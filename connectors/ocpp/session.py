@@ -86,7 +86,11 @@ class Session:
         self._finished = False
         self._askable = asyncio.Event()
         self._calls = CallTable(
-            self._send, charger.counters, timeout_s=settings.call_timeout_s, on_silence=self._on_silence
+            self._send,
+            charger.counters,
+            timeout_s=settings.call_timeout_s,
+            yields_after_s=settings.call_yields_after_s,
+            on_silence=self._on_silence,
         )
         self._actuation = Actuation(charger, self._calls)
 

@@ -54,7 +54,7 @@ class Upstream:
         self._backlog: dict[ChargerId, int] = {}
         self._profiles: dict[ChargerId, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._attached: dict[ChargerId, tuple[object, CallCharger]] = {}
+        self._attached: dict[ChargerId, object] = {}
 
     async def __aenter__(self) -> Self:
         """Take back what was kept, and deliver what waits."""
@@ -99,13 +99,12 @@ class Upstream:
         relay = self._relays.get(charger.spec.id)
         if relay is None:
             relay = self._open(charger.spec)
-        self._attached[charger.spec.id] = (session, call)
+        self._attached[charger.spec.id] = session
         relay.attach(charger, call)
 
     def detach(self, session: object, charger: ChargerId) -> None:
         """A link of a charger ended."""
-        attached = self._attached.get(charger)
-        if attached is not None and attached[0] is session:
+        if self._attached.get(charger) is session:
             del self._attached[charger]
             self._relays[charger].detach()
 

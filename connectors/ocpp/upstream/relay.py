@@ -97,7 +97,7 @@ class Relay:
     def attach(self, charger: Charger, call: CallCharger) -> None:
         """The charger is connected."""
         self._charger, self.call_charger = charger, call
-        self._courier.want(charger_is_there=True)
+        self._courier.charger_came()
 
     def detach(self) -> None:
         """The charger's link ended. The upstream is left once nothing waits for it."""
@@ -111,7 +111,7 @@ class Relay:
             return
         if action == "StatusNotification" and (number := translate.integer(payload.get("connectorId"))) is not None:
             stated = {"timestamp": self._utc_text(), **{k: v for k, v in payload.items() if v is not None}}
-            if number == 0 or number <= len(self.spec.connectors):
+            if 0 <= number <= len(self.spec.connectors):
                 self._courier.statuses[number] = stated
             payload = stated
         if action in self.settings.messages:
