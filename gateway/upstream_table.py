@@ -24,6 +24,7 @@ class UpstreamTable(Table):
     password_env: str | None = None
     messages: tuple[str, ...] | None = None
     requests: tuple[str, ...] | None = None
+    adopted_tag: Annotated[str, Field(pattern=r"^[!-~]{1,20}$")] = "UNKNOWN"
     answer_s: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 2.0
     keep: Annotated[int, Field(ge=10, le=1_000_000)] = 5_000
 
@@ -88,6 +89,7 @@ def upstream_settings(table: UpstreamTable, own_env: Mapping[str, str], speed: f
         password=None if shared is None else shared.get_secret_value(),
         messages=FORWARDABLE if table.messages is None else frozenset(table.messages),
         requests=ASKABLE if table.requests is None else frozenset(table.requests),
+        adopted_tag=table.adopted_tag,
         answer_s=table.answer_s * speed,
         keep=table.keep,
         call_timeout_s=defaults.call_timeout_s * speed,

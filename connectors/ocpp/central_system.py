@@ -267,7 +267,8 @@ class CentralSystem:
         if spec.adopted:
             self._around.sink.put(ChargerAdopted(at=self._around.clock.now(), charger=spec))
         memory = self._memories.setdefault(identity, ChargerMemory())
-        session = Session(Charger(spec, self._around, memory), connection, self._routes)
+        told = None if self._upstream is None else partial(self._upstream.tell_written, identity)
+        session = Session(Charger(spec, self._around, memory), connection, self._routes, told)
         self._sessions[identity] = session
         if self._upstream is not None:
             self._upstream.attach(session, session.charger, partial(self.call, identity))

@@ -108,6 +108,16 @@ class Upstream:
             del self._attached[charger]
             self._relays[charger].detach()
 
+    async def tell_written(self, charger: ChargerId) -> None:
+        """The books of a charger may hold transactions that it did not state itself.
+
+        Raises:
+            StorageError: they could not be read, or not kept for the upstream.
+        """
+        relay = self._relays.get(charger)
+        if relay is not None:
+            await relay.tell_written()
+
     def granted(self, grant: Grant) -> None:
         """The depot gives a connector a limit."""
         relay = self._relays.get(grant.connector_id.charger)

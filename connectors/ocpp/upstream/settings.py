@@ -55,6 +55,7 @@ class UpstreamSettings:
         password: for chargers that have none of their own.
         messages: what it hears.
         requests: what it may ask of a charger.
+        adopted_tag: stands for the driver of a transaction that was taken over, whose tag nobody knows.
         answer_s: how long its word on a tag is waited for, before ours counts alone.
         call_timeout_s: how long it may take to answer anything else, before the link counts as dead.
         request_timeout_s: how long it waits for a charger's answer, the charger's other business included.
@@ -76,6 +77,7 @@ class UpstreamSettings:
     password: str | None = field(default=None, repr=False)
     messages: frozenset[str] = FORWARDABLE
     requests: frozenset[str] = ASKABLE
+    adopted_tag: str = "UNKNOWN"
     answer_s: float = 2.0
     call_timeout_s: float = 20.0
     request_timeout_s: float = 20.0

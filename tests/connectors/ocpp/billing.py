@@ -26,6 +26,7 @@ from tests.connectors.ocpp.peer import FAST, SILENT, Depot, charger_spec
 from tests.fakes import EventList, ListedChargers, LoopClock
 from twin_core.models.authorisation import TagStanding, TagStatus
 from twin_core.models.charger import ChargerSpec
+from twin_core.models.events import Event
 from twin_core.models.ids import ChargerId
 from twin_core.ports import UpstreamLedger
 
@@ -147,6 +148,18 @@ async def billing(**answers: Any) -> AsyncIterator[Billing]:
 
 
 @dataclass
+class Journalled(EventList):
+    """Events, also on disk as in a gateway."""
+
+    store: Store | None = None
+
+    def put(self, event: Event) -> None:
+        super().put(event)
+        if self.store is not None:
+            self.store.record(event)
+
+
+@dataclass
 class Forwarding(Depot):
     """A central system that forwards."""
 
@@ -168,7 +181,7 @@ async def forwarding(
     **changes: Any,
 ) -> AsyncIterator[Forwarding]:
     chargers = specs or (charger_spec("CP1"),)
-    clock, sink = clock or LoopClock(), EventList()
+    clock, sink = clock or LoopClock(), Journalled()
     directory = ListedChargers({ChargerId(spec.id): spec for spec in chargers})
     if authorise is not None:
         directory.authorise = lambda tag, _: TagStanding(TagStatus.ACCEPTED if authorise(tag) else TagStatus.INVALID)  # type: ignore[method-assign]
@@ -180,4 +193,5 @@ async def forwarding(
             FAST, clock=clock, sink=sink, ledger=store, directory=directory, vendors=vendors, upstream=upstream
         ) as system,
     ):
+        sink.store = store
         yield Forwarding(system, sink, store, directory, upstream, store)  # type: ignore[arg-type]
