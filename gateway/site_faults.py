@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.meters import meter_binding
 from gateway.secret import secret
 from gateway.site_file import SiteFile
+from gateway.tls import client_tls
 from twin_core.errors import ConfigurationError
 from twin_core.models.site import SiteTree
 from twin_core.planning.table import factory
@@ -33,6 +34,11 @@ def _names_that_lead_nowhere(site: SiteFile) -> Iterator[str]:
     for charger in site.chargers if site.upstream is None else ():
         if charger.upstream_password_env is not None:
             yield f"chargers.{charger.id}.upstream_password_env: there is no upstream: add an [upstream] with a url"
+    if site.upstream is not None and site.upstream.ca_file is not None:
+        try:
+            client_tls(site.upstream.ca_file, "upstream.ca_file")
+        except ConfigurationError as error:
+            yield str(error)
     if site.data_dir.is_file():
         yield f"data_dir: {site.data_dir} is a file: name a folder"
     ca_file = None if site.mqtt is None else site.mqtt.ca_file

@@ -11,6 +11,7 @@ from connectors.ocpp.frames import Payload
 from connectors.ocpp.incoming.answering import Durable, Inline, Written
 from connectors.ocpp.upstream.conflicts import ConflictKind
 from connectors.ocpp.upstream.relay import Relay
+from connectors.ocpp.upstream.statements import is_sound, stated_start
 from connectors.ocpp.upstream.verdicts import ACCEPTED, joined, tag_info
 from twin_core.models.ids import ChargerId, TransactionId
 from twin_core.models.quantities import Instant
@@ -124,10 +125,15 @@ def _started(route: Durable, relays: Relays) -> Durable:
             return written
         transaction_id = TransactionId(ours)
         number = translate.integer(payload.get("connectorId"))
-        if number is not None:
-            relay.limits.begin(number, transaction_id)
-        theirs = await relay.keep("StartTransaction", payload, transaction_id)
-        return Written(_joined(relay, written.answer, theirs), written.then)
+        if number is not None and number not in charger.transactions:
+            relay.limits.begin(number, transaction_id)  # its profile may come before the charger has its answer
+        theirs = await relay.keep("StartTransaction", stated_start(payload, charger.spec.id, at), transaction_id)
+
+        def then() -> None:
+            written.then()
+            relay.limits.follow(charger.transactions)
+
+        return Written(_joined(relay, written.answer, theirs), then)
 
     return Durable(handle)
 
@@ -138,7 +144,10 @@ def _stopped(route: Durable, relays: Relays) -> Durable:
         ours = translate.integer(payload.get("transactionId"))
         if relay is not None and ours is not None and ours > 0:
             relay.limits.end(TransactionId(ours))
-            await relay.keep("StopTransaction", payload, TransactionId(ours))
+            if is_sound("StopTransaction", payload):
+                await relay.keep("StopTransaction", payload, TransactionId(ours))
+            else:
+                await relay.tell_written()  # as it was understood here
         return written
 
     return Durable(handle)

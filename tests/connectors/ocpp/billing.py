@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,12 +55,14 @@ class Billing:
     ids: count[int] = field(default_factory=lambda: count(1))
     server: Server | None = None
     away: bool = False
+    tls: ssl.SSLContext | None = None
 
     async def open(self) -> None:
         self.server = await serve(
             self._serve,
             "127.0.0.1",
             self.port,
+            ssl=self.tls,
             subprotocols=["ocpp1.6"],  # type: ignore[list-item]
             process_request=self._admit,
             compression=None,
@@ -136,8 +139,8 @@ class Billing:
 
 
 @asynccontextmanager
-async def billing(**answers: Any) -> AsyncIterator[Billing]:
-    system = Billing(answers=answers)
+async def billing(tls: ssl.SSLContext | None = None, **answers: Any) -> AsyncIterator[Billing]:
+    system = Billing(answers=answers, tls=tls)
     await system.open()
     try:
         yield system
@@ -185,7 +188,8 @@ async def forwarding(
     directory = ListedChargers({ChargerId(spec.id): spec for spec in chargers})
     if authorise is not None:
         directory.authorise = lambda tag, _: TagStanding(TagStatus.ACCEPTED if authorise(tag) else TagStatus.INVALID)  # type: ignore[method-assign]
-    settings = UpstreamSettings(f"ws://127.0.0.1:{port}/billing", **changes)
+    scheme = "ws" if changes.get("tls") is None else "wss"
+    settings = UpstreamSettings(f"{scheme}://127.0.0.1:{port}/billing", **changes)
     async with (
         Store(path / "journal.db", clock=clock, threaded=threaded) as store,
         Upstream(settings, chargers if beforehand else (), clock=clock, sink=sink, ledger=ledger(store)) as upstream,
