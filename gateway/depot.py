@@ -39,6 +39,7 @@ from gateway.secret import secret
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
+from gateway.tls import listening_tls
 from gateway.upstream_table import upstream_settings
 from gateway.views import Views
 from panel.feed import PanelFeed
@@ -175,6 +176,8 @@ class Depot:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
                 tasks.create_task(self.lag.run(), name="loop lag")
+                if self.tls is not None:
+                    tasks.create_task(self.tls.watch(), name="certificate")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 
@@ -220,6 +223,7 @@ class Depot:
 
     def _new_central_system(self) -> CentralSystem:
         ocpp, speed = self.site.ocpp, self.options.speed
+        self.tls = listening_tls(ocpp.tls, self._clock)
         settings = CentralSystemSettings(
             host=ocpp.host,
             port=ocpp.port,
@@ -246,6 +250,7 @@ class Depot:
             upkeep=self.store,
             learned=self._recalled,
             upstream=self.upstream,
+            tls=self.tls,
         )
 
     async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:

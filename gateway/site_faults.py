@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from connectors.ocpp.tls import check_tls
+from gateway.clock import wall_utc
 from gateway.meters import meter_binding
 from gateway.secret import secret
 from gateway.site_file import SiteFile
@@ -37,6 +39,11 @@ def _names_that_lead_nowhere(site: SiteFile) -> Iterator[str]:
     if site.upstream is not None and site.upstream.ca_file is not None:
         try:
             client_tls(site.upstream.ca_file, "upstream.ca_file")
+        except ConfigurationError as error:
+            yield str(error)
+    if site.ocpp.tls is not None:
+        try:
+            check_tls(site.ocpp.tls.files(), wall_utc())
         except ConfigurationError as error:
             yield str(error)
     if site.data_dir.is_file():

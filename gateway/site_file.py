@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.tls import TlsTable
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -138,6 +139,7 @@ class OcppTable(Table):
     heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
     id_tags: tuple[str, ...] | None = None
+    tls: TlsTable | None = None
 
 
 class TagTable(Table):

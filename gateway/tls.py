@@ -5,7 +5,31 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from connectors.ocpp.tls import ListeningTls, TlsFiles
+from gateway.site_fields import Table
 from twin_core.errors import ConfigurationError
+from twin_core.ports import Clock
+
+
+class TlsTable(Table):
+    """`[ocpp.tls]`: charge points connect over TLS; with `client_ca` those without a password show a certificate."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def files(self) -> TlsFiles:
+        """Where the certificates lie."""
+        return TlsFiles(self.certificate, self.key, self.client_ca)
+
+
+def listening_tls(table: TlsTable | None, clock: Clock) -> ListeningTls | None:
+    """TLS of the listening socket; None where the site has none.
+
+    Raises:
+        ConfigurationError: a file cannot be used.
+    """
+    return None if table is None else ListeningTls(table.files(), clock)
 
 
 def client_tls(ca_file: Path | None, field: str) -> ssl.SSLContext:
