@@ -39,7 +39,7 @@ from gateway.secret import secret
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
-from gateway.tls import listening_tls
+from gateway.tls import depot_ca, listening_tls
 from gateway.upstream_table import upstream_settings
 from gateway.views import Views
 from panel.feed import PanelFeed
@@ -152,7 +152,10 @@ class Depot:
                 upkeep=self.store,
                 clock=self._clock,
                 draw=self.options.draw_transaction_id,
+                ca=depot_ca(self.site.depot_ca, self._clock.now().utc),
             )
+            if self.site.depot_ca is not None and self.site.depot_ca.sign == "automatically":
+                self.news.on_certificate_wanted = self.desk.signing.want
             self.offline_lists = OfflineLists(
                 self.desk.operations, self.desk.lists, lambda: self.directory.listed_tags(self._clock.now().utc)
             )
@@ -172,6 +175,7 @@ class Depot:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
             tasks.create_task(self._keep_house(), name="housekeeping")
             tasks.create_task(self.offline_lists.run(), name="offline lists")
+            tasks.create_task(self.desk.signing.run(), name="certificates")
             if self.site.tariff.demand_charge_eur_per_kw:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:

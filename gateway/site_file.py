@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
-from gateway.tls import TlsTable
+from gateway.tls import DepotCaTable, TlsTable
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -217,6 +217,7 @@ class SiteFile(Table):
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
     upstream: UpstreamTable | None = None
+    depot_ca: DepotCaTable | None = None
 
     @model_validator(mode="before")
     @classmethod

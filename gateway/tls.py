@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from connectors.ocpp.depot_ca import DepotCa, read_depot_ca
 from connectors.ocpp.tls import ListeningTls, TlsFiles
 from gateway.site_fields import Table
 from twin_core.errors import ConfigurationError
@@ -21,6 +26,26 @@ class TlsTable(Table):
     def files(self) -> TlsFiles:
         """Where the certificates lie."""
         return TlsFiles(self.certificate, self.key, self.client_ca)
+
+
+class DepotCaTable(Table):
+    """`[depot_ca]`: the authority that signs chargers' certificates."""
+
+    certificate: Path
+    key: Path
+    days: Annotated[int, Field(ge=1, le=3650)] = 365
+    sign: Literal["by_hand", "automatically"] = "by_hand"
+
+
+def depot_ca(table: DepotCaTable | None, now: datetime) -> DepotCa | None:
+    """The depot's authority; None where the site has none.
+
+    Raises:
+        ConfigurationError: a file cannot be used.
+    """
+    if table is None:
+        return None
+    return read_depot_ca(table.certificate, table.key, timedelta(days=table.days), now)
 
 
 def listening_tls(table: TlsTable | None, clock: Clock) -> ListeningTls | None:

@@ -166,6 +166,11 @@ class CentralSystem:
         """What passed and what was refused, by charger, or by address where no identity was valid."""
         return self._refusals.counters
 
+    def identifies(self, charger_id: ChargerId) -> bool:
+        """Whether whoever connects under this identity proves it, by a certificate or a password."""
+        asks_certificates = self._tls is not None and self._tls.asks_certificates
+        return asks_certificates or self._around.directory.password(charger_id) is not None
+
     def memory(self, charger_id: ChargerId) -> ChargerMemory:
         """What was learned of a charger, or would be assumed of one that never came; to be read."""
         return self._memories.get(charger_id, ChargerMemory())
