@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -166,13 +167,15 @@ async def peer(
     host: str = "127.0.0.1",
     answers: dict[str, Any] | None = None,
     path: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Peer]:
     headers = {}
     if password is not None:
         shown = password.encode() if isinstance(password, str) else password
         headers["Authorization"] = "Basic " + base64.b64encode(f"{user or name}:".encode() + shown).decode()
     async with connect(
-        f"ws://{host}:{port}{path or '/ocpp/' + name}",
+        f"{'ws' if tls is None else 'wss'}://{host}:{port}{path or '/ocpp/' + name}",
+        ssl=tls,
         subprotocols=subprotocols,
         additional_headers=headers,
         compression=None,

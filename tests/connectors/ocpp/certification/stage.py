@@ -6,6 +6,7 @@ and answers what the case wants answered. The rules are checked when a case ends
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from connectors.ocpp.local_lists import LocalLists
 from connectors.ocpp.operations import Operations
 from connectors.ocpp.requests import Request
 from connectors.ocpp.reservations import Reservations
+from connectors.ocpp.tls import ListeningTls
 from connectors.ocpp.upkeep import MemoryUpkeep
 from gateway.authorisation import CentralList
 from gateway.site_file import parse_site
-from tests.connectors.ocpp.peer import ACCEPTED, Depot, Peer, charger_spec, depot, peer, until
+from tests.connectors.ocpp.peer import ACCEPTED, Depot, Peer, charger_spec, depot, peer, until, wall_clock
 from tests.fakes import EPOCH, LoopClock
 from tests.simulators.charge_point_schemas import faults
 from twin_core.models import events as e
@@ -79,6 +81,7 @@ class Stage:
     operations: Operations
     lists: LocalLists
     reservations: Reservations
+    upkeep: MemoryUpkeep
     cp: Peer = field(init=False)
     heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -92,6 +95,11 @@ class Stage:
         self.cp = await self.links.enter_async_context(peer(self.depot.system.port, answers=answers, **options))
         self.cp.asked = self.heard
         self.dialled += 1
+
+    async def dials_beside(self, **options: Any) -> None:
+        """A second socket claims the charger's identity, and hangs up if it is let in."""
+        async with peer(self.depot.system.port, **options):
+            pass
 
     async def says(self, action: str, **payload: Any) -> dict[str, Any]:
         """The charger asks something, by its schema; returns the CALLRESULT, which must be one by its schema."""
@@ -181,7 +189,13 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    *, boots: bool = True, refused: dict[str, int] | None = None, password: str | None = None, **answers: Any
+    *,
+    boots: bool = True,
+    refused: dict[str, int] | None = None,
+    password: str | None = None,
+    tls: ListeningTls | None = None,
+    shows: ssl.SSLContext | None = None,
+    **answers: Any,
 ) -> AsyncIterator[Stage]:
     """A depot with one charger of two connectors, booted unless told not to.
 
@@ -189,19 +203,22 @@ async def stage(
         boots: whether the charger has booted and been commissioned when the case begins.
         refused: what the case wants refused, by cause.
         password: the one it must show, and shows.
+        tls: what our side listens with; it then goes by the machine's clock.
+        shows: what the charger trusts and shows in TLS.
         answers: the charger's, by action.
     """
-    kept, clock, numbers = MemoryUpkeep(), LoopClock(), count(501)
+    kept, clock, numbers = MemoryUpkeep(), LoopClock() if tls is None else wall_clock(), count(501)
     passwords = {} if password is None else {"CP1": password}
     site, _ = parse_site(SITE, "certification")
-    async with depot(charger_spec("CP1", 2), upkeep=kept, passwords=passwords, login_backoff_s=0.0) as d:
+    around: dict[str, Any] = {"upkeep": kept, "clock": clock, "passwords": passwords, "tls": tls}
+    async with depot(charger_spec("CP1", 2), login_backoff_s=0.0, **around) as d:
         d.directory.authorise = CentralList(site).standing  # type: ignore[method-assign]
         operations = Operations(d.system, lambda: next(numbers))
         lists = LocalLists(operations, kept, d.sink, clock)
         reservations = Reservations(d.system, operations, kept, d.sink, clock, lambda: next(numbers))
         async with AsyncExitStack() as links:
-            s = Stage(d, links, operations, lists, reservations)
-            await s.dials(password=password)
+            s = Stage(d, links, operations, lists, reservations, kept)
+            await s.dials(password=password, tls=shows)
             s.cp.answers.update(answers)
             if boots:
                 await s.boots()

@@ -12,7 +12,6 @@ from connectors.ocpp import requests as r
 from connectors.ocpp.operations import Outcome
 from connectors.ocpp.requests import Retries
 from tests.connectors.ocpp.certification.stage import CP1, LATER, Stage, clock_time, stage
-from tests.connectors.ocpp.peer import peer
 from tests.fakes import EPOCH
 from twin_core.models import events as e
 
@@ -24,8 +23,7 @@ CENTRAL, MAKER = "CentralSystemRootCertificate", "ManufacturerRootCertificate"
 async def door(s: Stage, **options: Any) -> int:
     """Status of the answer to a handshake that is refused."""
     with pytest.raises(InvalidStatus) as error:
-        async with peer(s.depot.system.port, **options):
-            pass
+        await s.dials_beside(**options)
     return int(error.value.response.status_code)
 
 
