@@ -9,6 +9,7 @@ from simulators.machine import Machine
 from simulators.profile_store import seconds_of
 from simulators.station import Outlet
 from simulators.wire import Payload
+from twin_core.models.charger import ConnectorStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Reservations:
         taken = {r.connector for r in self._held.values()}
         if not self._machine.in_service or all(not outlet.available for outlet in wanted):
             return "Unavailable"
+        if all(outlet.fault is not None for outlet in wanted):
+            return "Faulted"
         free = [outlet for outlet in wanted if self._is_free(outlet) and outlet.number not in taken]
         any_connector = sum(reservation.connector == 0 for reservation in self._held.values())
         all_free = [outlet for outlet in outlets if self._is_free(outlet) and outlet.number not in taken]
@@ -116,7 +119,7 @@ class Reservations:
 
     @staticmethod
     def _is_free(outlet: Outlet) -> bool:
-        return outlet.available and outlet.vehicle is None and outlet.transaction is None
+        return outlet.status is ConnectorStatus.AVAILABLE
 
     def _mark(self) -> None:
         self._machine.reserved = {r.connector for r in self._held.values() if r.connector}

@@ -100,17 +100,18 @@ async def test_a_security_event_waits_for_the_link_and_a_status_does_not() -> No
     assert outbox.counts.dropped_offline == 1
 
 
-async def test_values_at_begin_and_end_are_in_the_stop_where_configured() -> None:
+async def test_values_from_begin_to_end_are_in_the_stop_where_configured() -> None:
     async with FakeCentral() as central, switched_on() as point:
-        await configure(central, StopTxnSampledData="Energy.Active.Import.Register")
+        await configure(central, StopTxnSampledData="Energy.Active.Import.Register", MeterValueSampleInterval="25")
         await point.plug(1, car(), TAG)
         await settle(60)
         point.unplug(1)
         await settle()
         (stop,) = central.of("StopTransaction")
         values = [value["sampledValue"][0] for value in stop["transactionData"]]
-        assert [value["context"] for value in values] == ["Transaction.Begin", "Transaction.End"]
-        assert int(values[1]["value"]) == stop["meterStop"]
+        contexts = ["Transaction.Begin", "Sample.Periodic", "Sample.Periodic", "Transaction.End"]
+        assert [value["context"] for value in values] == contexts
+        assert int(values[-1]["value"]) == stop["meterStop"]
 
 
 async def test_clock_aligned_values_hold_what_is_configured_for_them() -> None:
@@ -118,7 +119,8 @@ async def test_clock_aligned_values_hold_what_is_configured_for_them() -> None:
         await configure(central, ClockAlignedDataInterval="60", MeterValuesAlignedData="Voltage")
         await settle(130)
         samples = central.of("MeterValues")
-        assert [p["meterValue"][0]["timestamp"][14:19] for p in samples][-2:] == ["01:00", "02:00"]
+        told = [(p["connectorId"], p["meterValue"][0]["timestamp"][14:19]) for p in samples]
+        assert told == [(0, "01:00"), (1, "01:00"), (0, "02:00"), (1, "02:00")]
         assert {v["measurand"] for v in samples[-1]["meterValue"][0]["sampledValue"]} == {"Voltage"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulators.hardware import Hardware
 from simulators.pilot import Cable, PilotFault, PilotState, duty_of
-from simulators.sampling import can_sample, meter_value
+from simulators.sampling import can_sample, meter_value, outlet_reading
 from simulators.sharing import Sharing
 from simulators.station import SWITCH_S, Station
 from simulators.vehicle import FOLLOW_S, Habits
@@ -253,7 +253,7 @@ def test_without_a_link_a_lease_ends_on_its_second_and_the_default_holds_on() ->
 
 
 def read(one: Station, names: list[str]) -> dict[tuple[str, str], float]:
-    sampled = meter_value(one.outlets[1], names, "Sample.Periodic", one.own_time)["sampledValue"]
+    sampled = meter_value(outlet_reading(one.outlets[1]), names, "Sample.Periodic", one.own_time)["sampledValue"]
     return {(v["measurand"], v.get("phase", "")): float(v["value"]) for v in sampled}
 
 
@@ -355,7 +355,7 @@ def bound(one: Station, number: int) -> float:
     if outlet.vehicle is None or outlet.transaction is None or outlet.fault is not None:
         return 0.0
     found = [outlet.spec.hardware_max_a, one.spec.supply_max_a]
-    found += [float(outlet.vehicle.cable)] if outlet.vehicle.cable else []
+    found += [float(outlet.cable)] if outlet.cable else []
     held = {p.purpose.value: p for p in one.profiles.profiles if p.connector in (0, number)}
     for purpose in ("ChargePointMaxProfile", "TxProfile"):
         if purpose in held:
