@@ -86,12 +86,12 @@ class Sessions:
         outlet.vehicle = vehicle
         outlet.locked = False
         machine.station.reconsider()
+        machine.wake.set()
         if not machine.powered.is_set() or outlet.transaction is not None:
             return outlet.transaction is not None
         self._tags[number] = id_tag
         expected = self._expected.take(number)
         self._reports.notice(number)
-        machine.wake.set()
         if expected is not None and self._open_to(outlet, expected.id_tag):
             self._tags[number] = expected.id_tag
             self.start(number, expected.id_tag, expected.profile)
@@ -169,8 +169,8 @@ class Sessions:
 
     def _open_to(self, outlet: Outlet, id_tag: str) -> bool:
         machine = self._machine
-        closed = not outlet.available or outlet.transaction is not None or outlet.fault is not None
-        if closed or machine.installing or not machine.powered.is_set():
+        closed = outlet.transaction is not None or outlet.locked or outlet.fault is not None
+        if closed or not outlet.available or machine.installing or not machine.powered.is_set():
             return False
         return not self._reservations.blocks(outlet.number, id_tag)
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.hardware import Hardware
+from simulators.hardware import Hardware, Rotation
 from simulators.pilot import Cable, PilotFault
 from simulators.sharing import Sharing
 from simulators.station import Station
 from simulators.vehicle import FOLLOW_S, Habits
 from tests.simulators.chargers import charger
 from tests.simulators.stations import begin, station, told, vehicle
-from twin_core.models.quantities import NOMINAL_VOLTAGE_V
+from twin_core.models.quantities import ALL_PHASES, NOMINAL_VOLTAGE_V
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ arrivals = st.tuples(
 
 
 CABLES = [None, *Cable]
+builds = st.builds(
+    Hardware,
+    sharing=st.sampled_from(list(Sharing)),
+    switches_phases=st.booleans(),
+    digital=st.booleans(),
+    rotation=st.lists(st.sampled_from(list(Rotation)), max_size=3).map(tuple),
+    wakes_after_s=st.just(20.0),
+)
 
 
 def happen(one: Station, act: Act, now: float) -> None:
@@ -64,7 +72,7 @@ def happen(one: Station, act: Act, now: float) -> None:
                 max_a=max(6.0, act.limit),
                 seed=act.extra,
                 cable=CABLES[act.extra % 5],
-                habits=Habits(sleeps_after_s=60.0 if act.extra % 7 == 0 else None),
+                habits=Habits(sleeps_after_s=60.0 if act.extra % 7 == 0 else None, digital=act.extra % 2 == 0),
             )
             begin(one, act.number, car, now)
         case "limit" if outlet.transaction is not None:
@@ -106,11 +114,10 @@ def bound(one: Station, number: int) -> float:
 
 
 @settings(max_examples=80, deadline=None)
-@given(arrivals, acts, st.sampled_from(list(Sharing)), st.booleans(), st.sampled_from([16.0, 32.0, 50.0]))
+@given(arrivals, acts, builds, st.sampled_from([16.0, 32.0, 50.0]))
 def test_nobody_draws_more_than_limit_cable_car_and_share_but_for_the_five_seconds_a_car_may_take_to_follow(
-    coming: list[Act], happening: list[Act], sharing: Sharing, switches: bool, supply_a: float
+    coming: list[Act], happening: list[Act], hardware: Hardware, supply_a: float
 ) -> None:
-    hardware = Hardware(sharing=sharing, switches_phases=switches, wakes_after_s=20.0)
     one = station(charger(connectors=3, supply_max_a=supply_a), hardware=hardware)
     offers: dict[int, list[tuple[float, float]]] = {number: [] for number in one.outlets}
     now, tick = 0.0, 0.5
@@ -119,8 +126,9 @@ def test_nobody_draws_more_than_limit_cable_car_and_share_but_for_the_five_secon
         while now < until:
             now = min(until, now + tick)
             one.advance(now)
-            for phase in range(3):
-                assert sum(o.offered_a for o in one.outlets.values() if phase < o.phases_on) <= supply_a + 1e-6
+            for phase in ALL_PHASES:
+                loading = [o.offered_a for o in one.outlets.values() if phase in o.wiring(o.phases_on)]
+                assert sum(loading) <= supply_a + 1e-6
             for number, outlet in one.outlets.items():
                 assert outlet.offered_a == 0.0 or 6.0 <= outlet.offered_a <= bound(one, number) + 1e-6
                 offers[number].append((now, outlet.offered_a))

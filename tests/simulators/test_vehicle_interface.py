@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulators.hardware import Hardware
-from simulators.pilot import Cable, PilotFault, PilotState, duty_of
-from simulators.station import Station
+from simulators.pilot import DIGITAL_DUTY, Cable, PilotFault, PilotState, duty_of
+from simulators.station import MATCH_S, Station
 from simulators.vehicle import FOLLOW_S, Habits
 from simulators.wakeup import MAX_PULSES, PULSE_S
 from tests.simulators.stations import begin, station, told, vehicle
@@ -131,3 +131,63 @@ def test_a_short_pause_sends_nobody_to_sleep() -> None:
     told(one, 1, 10.0)
     one.advance(2000.0)
     assert drawn(one) == 10.0
+
+
+# ISO 15118 ------------------------------------------------------------------------------------------------------------
+
+
+def digital(charges: bool, speaks: bool) -> Station:
+    one = station(hardware=Hardware(digital=charges))
+    begin(one, 1, vehicle(habits=Habits(digital=speaks)))
+    told(one, 1, 13.0)
+    return one
+
+
+def test_at_five_percent_duty_a_vehicle_follows_the_current_it_is_told_by_message() -> None:
+    one = digital(charges=True, speaks=True)
+    one.advance(MATCH_S - 0.1)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 0.0)
+    one.advance(MATCH_S + FOLLOW_S)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 13.0)
+    told(one, 1, 9.5)
+    one.advance(60.0)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 9.5)
+    told(one, 1, 0.0)
+    one.advance(90.0)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 0.0)
+    assert one.outlets[1].status is ConnectorStatus.SUSPENDED_EVSE
+
+
+def test_a_vehicle_that_does_not_answer_gets_its_current_by_the_duty_cycle_in_the_end() -> None:
+    one = digital(charges=True, speaks=False)
+    one.advance(MATCH_S - 0.1)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 0.0)
+    one.advance(MATCH_S + FOLLOW_S)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (duty_of(13.0), 13.0)
+
+
+def test_a_vehicle_that_could_speak_goes_by_the_duty_cycle_of_a_charger_that_cannot() -> None:
+    one = digital(charges=False, speaks=True)
+    one.advance(FOLLOW_S)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (duty_of(13.0), 13.0)
+
+
+# The way back ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_vehicle_draws_nothing_while_it_is_unplugged_and_goes_on_when_it_is_plugged_in_again() -> None:
+    one = station()
+    begin(one, 1, vehicle())
+    one.advance(600.0)
+    car = one.outlets[1].release()
+    assert car is not None
+    before_kwh = one.outlets[1].register_kwh
+    assert (car.delivered_kwh, car.current_a) == (before_kwh, 0.0)
+    one.advance(1200.0)
+    car.arrive(1200.0)
+    one.outlets[1].vehicle = car
+    one.reconsider()
+    one.advance(1200.0)
+    assert one.outlets[1].register_kwh == before_kwh
+    one.advance(1200.0 + FOLLOW_S)
+    assert drawn(one) == 32.0
