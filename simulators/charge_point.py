@@ -101,10 +101,8 @@ class ChargePoint:
         return self.controller.unplug(number)
 
     async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
-        """Unplug the cable at the vehicle, and show a tag before where a transaction or the cable would stay behind."""
-        if self.controller.sessions.holds(number):
-            await self.swipe(number, id_tag)
-        return self.unplug(number)
+        """Unplug the cable at the vehicle, and show a tag where a transaction or the cable would stay behind."""
+        return await self.controller.sessions.leave(number, id_tag)
 
     def lose_network(self) -> None:
         """The network between is gone: the link breaks, and no other can be opened."""
@@ -190,7 +188,7 @@ class ChargePoint:
         self._link = link
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self.controller.powered.is_set():
+                if self.controller.powered.is_set() and self.in_reach:
                     if self.controller.rebooting:
                         self.controller.restarted()
                     self.controller.connected()

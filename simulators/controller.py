@@ -146,8 +146,7 @@ class Controller:
             logger.warning("refused", extra={"what": "currentTime", "value": current_time[:40]})
             return
         self.advance()
-        self.station.clock_offset_s = told_s - self.machine.clock.now().monotonic_s
-        self.station.reconsider()
+        self.station.set_clock(told_s)
 
     # Registration ----------------------------------------------------------------------------------------------------
 

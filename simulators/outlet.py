@@ -86,6 +86,7 @@ class Outlet:
 
     @vehicle.setter
     def vehicle(self, vehicle: Vehicle) -> None:
+        self._book()
         self._vehicle = vehicle
         self._booked_kwh = vehicle.delivered_kwh
         self.close(len(self.spec.phases))

@@ -30,17 +30,6 @@ class PilotState(StrEnum):
     FAULT = "F"
 
 
-VOLTS: Final[dict[PilotState, float]] = {
-    PilotState.NO_VEHICLE: 12.0,
-    PilotState.CONNECTED: 9.0,
-    PilotState.CHARGING: 6.0,
-    PilotState.VENTILATION: 3.0,
-    PilotState.NO_PILOT: 0.0,
-    PilotState.FAULT: -12.0,
-}
-"""Positive amplitude of the pilot in each state."""
-
-
 class PilotFault(StrEnum):
     """What can be wrong at a connector; each of them opens its contactor."""
 

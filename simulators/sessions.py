@@ -112,9 +112,9 @@ class Sessions:
             return self._take_cable(number, id_tag)
         if running is None:
             vehicle = outlet.vehicle
-            if vehicle is None or not self._open_to(outlet, id_tag):
+            if vehicle is None or not self._open_to(outlet, id_tag) or not await self._authorisation.permits(id_tag):
                 return False
-            if not await self._authorisation.permits(id_tag) or outlet.vehicle is not vehicle:
+            if outlet.vehicle is not vehicle or not self._open_to(outlet, id_tag):
                 return False
             self._tags[number] = id_tag
             self.start(number, id_tag)
@@ -128,31 +128,38 @@ class Sessions:
         return True
 
     def unplug(self, number: int) -> Vehicle | None:
-        """The cable is unplugged at the vehicle, which is handed back; a cable it brought may stay locked in here."""
+        """The cable is unplugged at the vehicle, which is handed back.
+
+        A cable that the vehicle brought stays locked in here while the transaction goes on, and where
+        `UnlockConnectorOnEVSideDisconnect` says so also when this ends it.
+        """
         configuration = self._machine.configuration
         outlet = self._machine.station.outlets[number]
         self._machine.advance()
+        was_running = outlet.transaction is not None
         if configuration.flag("StopTransactionOnEVSideDisconnect"):
             self.stop(number, "EVDisconnected")
         self._reports.notice(number)
         vehicle = outlet.release()
-        holds = outlet.transaction is not None or not configuration.flag("UnlockConnectorOnEVSideDisconnect")
-        if vehicle is not None:
-            outlet.locked = holds and vehicle.proximity_ohm is not None
+        if vehicle is not None and vehicle.proximity_ohm is not None and was_running:
+            unlocks = configuration.flag("UnlockConnectorOnEVSideDisconnect")
+            outlet.locked = outlet.transaction is not None or not unlocks
         if outlet.transaction is None and not outlet.locked:
             self._tags.pop(number, None)
         self._machine.station.reconsider()
         self._reports.notice(number)
         return vehicle
 
-    def holds(self, number: int) -> bool:
-        """Whether a driver who unplugs the vehicle now leaves a transaction or a cable behind: a tag ends both."""
-        configuration = self._machine.configuration
+    async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
+        """As `unplug`, by a driver who leaves neither a transaction nor a cable behind: a tag ends both."""
         outlet = self._machine.station.outlets[number]
-        if outlet.transaction is not None and not configuration.flag("StopTransactionOnEVSideDisconnect"):
-            return True
-        brought = outlet.vehicle is not None and outlet.vehicle.proximity_ohm is not None
-        return outlet.locked or (brought and not configuration.flag("UnlockConnectorOnEVSideDisconnect"))
+        ends_it = self._machine.configuration.flag("StopTransactionOnEVSideDisconnect")
+        if outlet.transaction is not None and not ends_it:
+            await self.swipe(number, id_tag)
+        vehicle = self.unplug(number)
+        if outlet.locked:
+            await self.swipe(number, id_tag)
+        return vehicle
 
     def unlock(self, number: int) -> None:
         """Let go of the cable; a transaction that runs there ends first."""
@@ -161,9 +168,9 @@ class Sessions:
         self._reports.notice(number)
 
     def _take_cable(self, number: int, id_tag: IdTag) -> bool:
-        if not self._authorisation.same_group(id_tag, self._tags[number]):
+        if not self._authorisation.same_group(id_tag, self._tags.get(number, id_tag)):
             return False
-        del self._tags[number]
+        self._tags.pop(number, None)
         self.unlock(number)
         return True
 

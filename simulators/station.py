@@ -77,9 +77,9 @@ class Station:
         """The charge point's own clock."""
         return datetime.fromtimestamp(self.own_s, UTC)
 
-    def set_clock(self, own_utc: datetime) -> None:
-        """Set the charge point's clock."""
-        self.clock_offset_s = own_utc.timestamp() - self._at_s
+    def set_clock(self, own_s: float) -> None:
+        """Set the charge point's clock, at the moment it was advanced to, to a Unix time."""
+        self.clock_offset_s = own_s - self._at_s
         self.reconsider()
 
     def uptime_s(self) -> float:

@@ -14,6 +14,7 @@ from twin_core.models.ids import IdTag
 
 TAG = IdTag("TAG")
 ACCEPTED = {"status": "Accepted"}
+IN_ORDER = ("StartTransaction", "MeterValues", "StopTransaction")
 
 
 async def configure(central: FakeCentral, **values: str) -> None:
@@ -62,6 +63,23 @@ async def test_a_transaction_message_that_waits_keeps_nothing_else_waiting() -> 
         await settle()
         assert len(central.of("Heartbeat")) == 1
         assert central.of("MeterValues") == []
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_follows_a_refused_start_waits_behind_it_until_it_is_taken_or_given_up(*, taken: bool) -> None:
+    async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
+        central.raw_answers["StartTransaction"] = ("InternalError", "no disk", {})
+        await point.plug(1, car(), TAG)
+        await settle(5)
+        point.unplug(1)
+        await point.plug(2, car(), IdTag("SECOND"))
+        await settle(20)
+        if taken:
+            central.raw_answers.clear()
+        await settle(40)
+        told = [(h.action, h.payload.get("idTag")) for h in central.heard if h.action in IN_ORDER]
+        first = ("StartTransaction", TAG)
+        assert told[:5] == [first, first, first, ("StopTransaction", TAG), ("StartTransaction", "SECOND")]
 
 
 async def test_meter_values_of_an_outage_come_between_their_start_and_stop() -> None:

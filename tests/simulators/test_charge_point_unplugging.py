@@ -79,6 +79,36 @@ async def test_a_cable_that_stays_locked_keeps_everybody_else_away_until_its_tag
         assert len(here.central.of("StartTransaction")) == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({}, "EVDisconnected"),
+        ({"UnlockConnectorOnEVSideDisconnect": "false"}, "EVDisconnected"),
+        ({"StopTransactionOnEVSideDisconnect": "false"}, "Local"),
+        ({"StopTransactionOnEVSideDisconnect": "false", "UnlockConnectorOnEVSideDisconnect": "false"}, "Local"),
+    ],
+)
+async def test_a_driver_who_leaves_takes_everything_along(settings: dict[str, str], reason: str) -> None:
+    async with world() as here:
+        await here.set(**settings)
+        await here.plug(car(cable=Cable.A32))
+        await here.point.leave(1, TAG)
+        await settle()
+        assert here.stop_reasons() == [reason]
+        assert here.statuses()[-1] == "Available"
+        assert len(here.central.of("StartTransaction")) == 1
+
+
+async def test_a_driver_whose_tag_was_refused_takes_the_cable_along() -> None:
+    async with world() as here:
+        await here.set(UnlockConnectorOnEVSideDisconnect="false")
+        here.central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": {"status": "Blocked"}}
+        await here.plug(car(cable=Cable.A32))
+        await here.point.leave(1, TAG)
+        await settle()
+        assert here.statuses()[-1] == "Available"
+
+
 async def test_an_unlock_command_frees_it_too() -> None:
     async with unplugged(UnlockConnectorOnEVSideDisconnect="false") as here:
         assert await here.call("UnlockConnector", connectorId=1) == {"status": "Unlocked"}
