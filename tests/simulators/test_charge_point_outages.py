@@ -110,6 +110,22 @@ async def test_of_too_many_samples_the_oldest_go_and_are_counted() -> None:
     assert outbox.counts.dropped_samples == 100
 
 
+async def test_of_too_many_values_for_a_stop_every_second_goes_so_that_the_rest_tell_of_all_of_it() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        await configure(central, StopTxnSampledData="SoC", MeterValueSampleInterval="1", MeterValuesSampledData="")
+        await point.plug(1, car(), TAG)
+        await settle(450)
+        point.unplug(1)
+        await settle()
+        (stop,) = central.of("StopTransaction")
+        begin, *between, end = [value["sampledValue"][0]["context"] for value in stop["transactionData"]]
+        assert (begin, set(between), end) == ("Transaction.Begin", {"Sample.Periodic"}, "Transaction.End")
+        assert len(between) + point.controller.reports.transaction_data.thinned == pytest.approx(450, abs=10)
+        assert 100 < len(between) < 200
+        moments = [value["timestamp"] for value in stop["transactionData"]]
+        assert moments == sorted(moments)
+
+
 async def test_a_security_event_waits_for_the_link_and_a_status_does_not() -> None:
     outbox = Outbox()
     outbox.put(Outgoing("StatusNotification", dict))

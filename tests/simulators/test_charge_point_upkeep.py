@@ -38,6 +38,19 @@ async def test_an_update_is_fetched_when_due_installed_and_counts_after_a_restar
         assert [p["firmwareVersion"] for p in central.of("BootNotification")] == ["1.0", "depot-2.3"]
 
 
+async def test_a_download_that_a_power_loss_cut_short_begins_again() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        await central.call("CP1", "UpdateFirmware", UPDATE)
+        await settle(70)
+        point.cut_power()
+        await settle(100)
+        point.return_power()
+        await settle(15)
+        assert said(central, "FirmwareStatusNotification") == ["Downloading"]
+        await settle(100)
+        assert said(central, "FirmwareStatusNotification")[-1] == "Installed"
+
+
 async def test_an_update_waits_for_the_running_transaction_and_lets_no_other_begin() -> None:
     async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
         await point.plug(1, car(), IdTag("TAG"))

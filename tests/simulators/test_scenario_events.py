@@ -90,6 +90,7 @@ async def test_without_a_network_it_charges_on_and_tells_of_it_afterwards() -> N
         heard = len(central.of("MeterValues"))
         await asyncio.sleep(9 * 60)
         assert len(central.of("MeterValues")) == heard
+        assert len(central.connections) == 1
         await asyncio.sleep(3 * 60)
         assert point.online
         moments = [p["meterValue"][0]["timestamp"] for p in central.of("MeterValues")]

@@ -177,7 +177,7 @@ def test_a_vehicle_that_could_speak_goes_by_the_duty_cycle_of_a_charger_that_can
 
 def test_a_vehicle_draws_nothing_while_it_is_unplugged_and_goes_on_when_it_is_plugged_in_again() -> None:
     one = station()
-    begin(one, 1, vehicle())
+    begin(one, 1, vehicle(habits=Habits(sleeps_after_s=300.0)))
     one.advance(600.0)
     car = one.outlets[1].release()
     assert car is not None
