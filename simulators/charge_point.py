@@ -13,6 +13,8 @@ from urllib.parse import quote
 from simulators import requests
 from simulators.controller import Controller
 from simulators.credentials import Credentials
+from simulators.hardware import Hardware
+from simulators.pilot import PilotFault
 from simulators.quirks import Quirks
 from simulators.quirks.socket import dressed
 from simulators.signing_request import private_key
@@ -42,6 +44,7 @@ class ChargePoint:
     Attributes:
         wire: what it saw on its wire, over all links.
         links: how many links it has had.
+        in_reach: False while the network between is gone.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ChargePoint:
         clock: Clock,
         rng: random.Random,
         quirks: Quirks = Quirks(),  # noqa: B008 - frozen, so sharing it is safe
+        hardware: Hardware = Hardware(),  # noqa: B008
         password: str | None = None,
         credentials: Credentials | None = None,
     ) -> None:
@@ -63,12 +67,14 @@ class ChargePoint:
             clock: true time; its own clock is set from it at switch-on.
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
+            hardware: its maker's choices.
             password: shown as Basic authentication (OCPP security profiles 1 and 2).
             credentials: what it trusts and shows in TLS (profiles 2 and 3); a wss address needs some.
         """
         self.spec = spec
-        self.controller = Controller(spec, clock, quirks)
+        self.controller = Controller(spec, clock, quirks, hardware)
         self.controller.restart_link = self._restart_link
+        self.controller.ping_link = self._ping_link
         if password is not None:
             self.controller.has_password = True
             self.controller.configuration.preset("SecurityProfile", "1")
@@ -77,6 +83,7 @@ class ChargePoint:
             self.controller.certificates.on_signed = self._certified
         self.wire = WireCounts()
         self.links = 0
+        self.in_reach = True
         self._url = f"{url.rstrip('/')}/{quote(spec.id, safe='')}"
         self._rng = rng
         self._password = password
@@ -84,6 +91,7 @@ class ChargePoint:
         self._ids = count(1)
         self._link: Link | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._pinging: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Live until cancelled."""
@@ -92,16 +100,38 @@ class ChargePoint:
             await self._stay_connected()
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
-        """Plug a vehicle in and show its tag; whether a transaction began."""
+        """Plug a vehicle in and show its tag; whether a transaction runs."""
         return await self.controller.plug(number, vehicle, id_tag)
 
     async def swipe(self, number: int, id_tag: IdTag) -> bool:
-        """Show a tag: to stop the transaction it may stop, or to start one; whether it did."""
-        return self.controller.powered.is_set() and await self.controller.sessions.swipe(number, id_tag)
+        """Show a tag: to stop the transaction it may stop, to free a cable, or to start one; whether it did."""
+        return await self.controller.sessions.swipe(number, id_tag)
 
     def unplug(self, number: int) -> Vehicle | None:
-        """Take the vehicle out."""
+        """Unplug the cable at the vehicle."""
         return self.controller.unplug(number)
+
+    async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
+        """Unplug the cable at the vehicle, and show a tag where a transaction or the cable would stay behind."""
+        return await self.controller.sessions.leave(number, id_tag)
+
+    def lose_network(self) -> None:
+        """The network between is gone: the link breaks, and no other can be opened."""
+        self.in_reach = False
+        if self._link is not None:
+            self._link.abort()
+
+    def break_connector(self, number: int, fault: PilotFault) -> None:
+        """Something breaks at a connector."""
+        self.controller.advance()
+        self.controller.station.fail(number, fault)
+        self.controller.machine.wake.set()
+
+    def mend_connector(self, number: int) -> None:
+        """What was broken at a connector is whole again."""
+        self.controller.advance()
+        self.controller.station.mend(number)
+        self.controller.machine.wake.set()
 
     def cut_power(self) -> None:
         """The supply fails: the link breaks without a word and nothing is offered."""
@@ -135,6 +165,8 @@ class ChargePoint:
             if self.controller.rebooting:
                 self.controller.restarted()
             try:
+                if not self.in_reach:
+                    raise OSError("no network")
                 link = await open_link(
                     self._url,
                     self._handle,
@@ -168,7 +200,7 @@ class ChargePoint:
         self._link = link
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self.controller.powered.is_set():
+                if self.controller.powered.is_set() and self.in_reach:
                     if self.controller.rebooting:
                         self.controller.restarted()
                     self.controller.connected()
@@ -186,6 +218,10 @@ class ChargePoint:
         """A restart is due: the link goes, and the next one begins anew."""
         if self._link is not None:
             self._closing = asyncio.create_task(self._close(self._link, kind), name=f"{self.spec.id}-restart")
+
+    def _ping_link(self) -> None:
+        if self._link is not None:
+            self._pinging = asyncio.create_task(self._link.ping(), name=f"{self.spec.id}-ping")
 
     async def _close(self, link: Link, kind: str) -> None:
         """Close a link once the request that asks for it is answered and, unless in a hurry, everything is said."""

@@ -63,7 +63,7 @@ def unlock_connector(controller: Controller, payload: Payload) -> Payload:
     number = payload["connectorId"]
     if number not in controller.station.outlets:
         return {"status": "NotSupported"}
-    controller.sessions.stop(number, "UnlockCommand")
+    controller.sessions.unlock(number)
     return {"status": "Unlocked"}
 
 
@@ -83,7 +83,7 @@ def change_availability(controller: Controller, payload: Payload) -> Payload:
             controller.reservations.end_at(outlet.number)
     if number == 0 and controller.machine.in_service is not available:
         controller.machine.in_service = available
-        controller.reports.status(0)
+        controller.reports.notice(0)
     controller.look()
     return {"status": "Scheduled"} if any(outlet.out_of_service_next for outlet in chosen) else _ACCEPTED
 

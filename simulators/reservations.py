@@ -9,6 +9,7 @@ from simulators.machine import Machine
 from simulators.profile_store import seconds_of
 from simulators.station import Outlet
 from simulators.wire import Payload
+from twin_core.models.charger import ConnectorStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,7 @@ class Reservations:
 
     @staticmethod
     def _is_free(outlet: Outlet) -> bool:
-        idle = outlet.vehicle is None and outlet.transaction is None
-        return outlet.available and outlet.fault is None and idle
+        return outlet.status is ConnectorStatus.AVAILABLE
 
     def _mark(self) -> None:
         self._machine.reserved = {r.connector for r in self._held.values() if r.connector}

@@ -90,6 +90,7 @@ class Link:
         self._inbox: list[tuple[str, str, Payload]] = []
         self._answering: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._pong: Awaitable[float] | None = None
 
     async def serve(self) -> None:
         """Read and answer until the link ends; never raises for what the other side does."""
@@ -132,6 +133,15 @@ class Link:
                 del self._waiting[unique_id]
                 if answer.done() and not answer.cancelled():
                     answer.exception()
+
+    async def ping(self) -> None:
+        """Send a ping; a pong that does not come is judged by nobody, as requests without an answer are."""
+        if isinstance(self._pong, asyncio.Future) and not self._pong.done():
+            return
+        try:
+            self._pong = await self._socket.ping()
+        except ConnectionClosed:
+            return
 
     async def close(self) -> None:
         """End the link."""
