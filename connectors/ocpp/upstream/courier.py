@@ -296,11 +296,20 @@ class Courier:
             if answer is not None:
                 await self._settle(message, answer)
                 return
+            self._answered(self.awaited.get(message.seq), None)  # its charger is answered without their word
             if attempt < self._settings.attempts:
-                await asyncio.sleep(self._settings.retry_s * attempt)
+                await self._pause(link, self._settings.retry_s * attempt)
         self._conflicts.note(ConflictKind.TRANSACTION, f"the upstream does not take {message.action}")
-        self._answered(self.awaited.get(message.seq), None)
         await self._outbox.settle(message, dropped="refused by the upstream")
+
+    async def _pause(self, link: UpstreamLink, pause_s: float) -> None:
+        """Wait before something is said again; questions are put meanwhile."""
+        until_s = asyncio.get_running_loop().time() + pause_s
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout_at(until_s):
+                    question = await self._outbox.question()
+                await self._ask(link, question)
 
     async def _translated(self, message: ForwardedMessage) -> Payload | None:
         """A message under the upstream's number of the transaction; None where it has none."""

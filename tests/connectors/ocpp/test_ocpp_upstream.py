@@ -327,3 +327,20 @@ async def test_a_transaction_that_cannot_be_kept_for_the_upstream_is_said_again(
         assert (await charger.call("StartTransaction", payload))[2]["idTagInfo"] == {"status": "Accepted"}
         await until(lambda: b.said("StartTransaction"))
         assert len(b.said("StartTransaction")) == 1
+
+
+async def test_a_tag_is_asked_about_also_while_a_start_waits_to_be_said_again(tmp_path: Path) -> None:
+    async with (
+        billing(
+            StartTransaction=[4, "InternalError", "not now", {}], Authorize={"idTagInfo": {"status": "Blocked"}}
+        ) as b,
+        forwarding(tmp_path, b.port) as d,
+        peer(d.system.port) as charger,
+    ):
+        await charger.boot()
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
+        await charger.start()
+        await asyncio.sleep(1)
+        assert (await charger.call("Authorize", {"idTag": "TAG"}))[2]["idTagInfo"]["status"] == "Blocked"
+        assert len(b.said("StartTransaction")) == 1
+        await until(lambda: len(b.said("StartTransaction")) == 3)
