@@ -79,9 +79,8 @@ class CallTable:
         self._timeout_s = timeout_s
         self._yields_after_s = yields_after_s
         self._others = asyncio.Lock()
-        self._others_since_s = 0.0
-        self._free = _set_event()
-        self._no_grant = _set_event()
+        self._under_way: tuple[asyncio.Event, float] | None = None
+        self._grant_over: asyncio.Event | None = None
         self._on_silence = on_silence
         self._ids = count(1)
         self._waiting: dict[str, asyncio.Future[CallOutcome]] = {}
@@ -96,14 +95,15 @@ class CallTable:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
         async with self._others:
-            while not self._no_grant.is_set():
-                await self._no_grant.wait()
-            self._free.clear()
-            self._others_since_s = asyncio.get_running_loop().time()
+            while (over := self._grant_over) is not None:
+                await over.wait()
+            answered = asyncio.Event()
+            self._under_way = (answered, asyncio.get_running_loop().time())
             try:
                 return await self.ask(action, payload, timeout_s=timeout_s)
             finally:
-                self._free.set()
+                self._under_way = None
+                answered.set()
 
     @asynccontextmanager
     async def grant_line(self) -> AsyncIterator[None]:
@@ -112,14 +112,17 @@ class CallTable:
         What that question is answered later still reaches whoever asked. Taken by one task only; decide within what to
         `ask`.
         """
-        self._no_grant.clear()
+        over = self._grant_over = asyncio.Event()
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._others_since_s + self._yields_after_s):
-                    await self._free.wait()
+            if self._under_way is not None:
+                answered, since_s = self._under_way
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(since_s + self._yields_after_s):
+                        await answered.wait()
             yield
         finally:
-            self._no_grant.set()
+            self._grant_over = None
+            over.set()
 
     async def ask(
         self, action: str, payload: Payload, on_late: LateHandler | None = None, *, timeout_s: float = 0.0
@@ -187,9 +190,3 @@ class CallTable:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(LinkLost())
-
-
-def _set_event() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event

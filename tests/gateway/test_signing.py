@@ -16,6 +16,7 @@ from gateway.clock import WallClock
 from gateway.depot import Depot
 from gateway.site_file import parse_site
 from simulators.charge_point import ChargePoint
+from simulators.credentials import Credentials
 from tests.connectors.ocpp.certificates import Certificates
 from tests.connectors.ocpp.peer import until
 from tests.gateway.site_texts import with_line
@@ -26,7 +27,7 @@ CP1 = ChargerId("CP1")
 
 
 @asynccontextmanager
-async def depot(tmp_path: Path, sign: str) -> AsyncIterator[tuple[Depot, ChargePoint]]:
+async def depot(tmp_path: Path, sign: str) -> AsyncIterator[tuple[Depot, ChargePoint, Credentials]]:
     """A gateway with an authority of its own, and a charger with a password at it, over TLS."""
     certificates = Certificates(tmp_path)
     certificates.theirs.private_key_pem.write_to_path(tmp_path / "chargers.key")
@@ -45,9 +46,9 @@ sign = "{sign}"
     (tmp_path / "site.toml").write_text(text)
     async with Depot(parse_site(text, "site")[0], clock=WallClock()) as gateway:
         work = asyncio.create_task(gateway.run())
-        url = f"wss://127.0.0.1:{gateway.central.port}/ocpp"
-        async with switched_on(charger("CP1"), url=url, password="right", credentials=certificates.bare()) as point:
-            yield gateway, point
+        url, shows = f"wss://127.0.0.1:{gateway.central.port}/ocpp", certificates.bare()
+        async with switched_on(charger("CP1"), url=url, password="right", credentials=shows) as point:
+            yield gateway, point, shows
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
@@ -81,15 +82,17 @@ async def test_an_operators_word_gives_a_charger_its_certificate_and_it_connects
     async def sign() -> int:
         return await asyncio.to_thread(main, ["charger", "certificate", str(tmp_path / "site.toml"), "CP1", "--sign"])
 
-    async with depot(tmp_path, "by_hand") as (gateway, point):
+    async with depot(tmp_path, "by_hand") as (gateway, point, shows):
         assert shown(gateway) is None
         assert await sign() == 2
         assert "asked for no certificate" in capsys.readouterr().err
         await asks(gateway)
         await asyncio.sleep(0.5)
-        assert point.controller.certificates._own is None
+        assert shows.profile == 2
         assert await sign() == 0
         assert "CP1 agreed" in capsys.readouterr().out
+        assert await sign() == 2  # what it asked for, it has
+        assert "asked for no certificate" in capsys.readouterr().err
         await comes_back_with_its_certificate(gateway, point, monkeypatch)
 
 
@@ -97,9 +100,9 @@ async def test_where_the_site_says_so_a_charger_that_proved_itself_gets_its_cert
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CP1_PASSWORD", "right")
-    async with depot(tmp_path, "automatically") as (gateway, point):
+    async with depot(tmp_path, "automatically") as (gateway, point, shows):
         await asks(gateway)
-        await until(lambda: point.controller.certificates._own is not None, 10)
+        await until(lambda: shows.profile == 3, 10)
         await asks(gateway)
         await until(lambda: "certificate not signed" in [record.message for record in caplog.records], 10)
         await comes_back_with_its_certificate(gateway, point, monkeypatch)

@@ -178,7 +178,8 @@ class Courier:
             except LINK_ERRORS as error:
                 self.trouble = _words(error)
             except StorageError as refused:
-                logger.error("upstream outbox cannot be read", extra={"charger": self._charger, "detail": str(refused)})
+                self.trouble = str(refused)
+                logger.error("upstream outbox on no disk", extra={"charger": self._charger, "detail": str(refused)})
                 await asyncio.sleep(STORAGE_RETRY_S)
 
     async def _talk(self, link: UpstreamLink) -> None:
@@ -196,9 +197,7 @@ class Courier:
                 continue
             match item := await self._outbox.next():
                 case Question():
-                    self._answered(
-                        item.answer, self._sound(item.action, await self._tell(link, item.action, item.payload))
-                    )
+                    await self._ask(link, item)
                 case Said():
                     await self._tell(link, item.action, item.payload)
                 case ForwardedMessage():
@@ -238,6 +237,17 @@ class Courier:
             if due_s <= 0.0 and self.accepted and "Heartbeat" in self._settings.messages:
                 self._outbox.say("Heartbeat", {})
             await asyncio.sleep(max(1.0, due_s) if due_s > 0.0 else self._interval_s)
+
+    async def _ask(self, link: UpstreamLink, question: Question) -> None:
+        """Put a charger's question; an answer that breaks the schema is none."""
+        answer = await self._tell(link, question.action, question.payload)
+        try:
+            if answer is not None:
+                check_result(question.action, answer)
+        except ProtocolError as broken:
+            self._refuse("upstream-answer-unreadable", f"{question.action}: {broken}")
+            answer = None
+        self._answered(question.answer, answer)
 
     async def _tell(self, link: UpstreamLink, action: str, payload: Payload) -> Payload | None:
         """Say something once; None where it was not answered with a result.
@@ -286,11 +296,20 @@ class Courier:
             if answer is not None:
                 await self._settle(message, answer)
                 return
+            self._answered(self.awaited.get(message.seq), None)  # its charger is answered without their word
             if attempt < self._settings.attempts:
-                await asyncio.sleep(self._settings.retry_s * attempt)
+                await self._pause(link, self._settings.retry_s * attempt)
         self._conflicts.note(ConflictKind.TRANSACTION, f"the upstream does not take {message.action}")
-        self._answered(self.awaited.get(message.seq), None)
         await self._outbox.settle(message, dropped="refused by the upstream")
+
+    async def _pause(self, link: UpstreamLink, pause_s: float) -> None:
+        """Wait before something is said again; questions are put meanwhile."""
+        until_s = asyncio.get_running_loop().time() + pause_s
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout_at(until_s):
+                    question = await self._outbox.question()
+                await self._ask(link, question)
 
     async def _translated(self, message: ForwardedMessage) -> Payload | None:
         """A message under the upstream's number of the transaction; None where it has none."""
@@ -303,23 +322,14 @@ class Courier:
     async def _settle(self, message: ForwardedMessage, answer: Payload) -> None:
         self.delivered += 1
         theirs = translate.integer(answer.get("transactionId")) if message.action == "StartTransaction" else None
+        if message.action == "StartTransaction" and theirs is None:
+            self._refuse("upstream-answer-unreadable", "StartTransaction: no transactionId")
         waiting = self.awaited.get(message.seq)
         in_time = waiting is not None and not waiting.done()
         await self._outbox.settle(message, theirs)
         self._answered(waiting, answer)
         if message.action == "StartTransaction" and not in_time:
             await self._late(message, answer)
-
-    def _sound(self, action: str, answer: Payload | None) -> Payload | None:
-        """An answer that a charger may hear; None for one that breaks the schema."""
-        if answer is None:
-            return None
-        try:
-            check_result(action, answer)
-        except ProtocolError as broken:
-            self._refuse("upstream-answer-unreadable", f"{action}: {broken}")
-            return None
-        return answer
 
     @staticmethod
     def _answered(waiting: asyncio.Future[Payload | None] | None, answer: Payload | None) -> None:

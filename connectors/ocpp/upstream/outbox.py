@@ -172,11 +172,8 @@ class Outbox:
             StorageError: the disk cannot be read.
         """
         while True:
-            while self._questions:
-                question = self._questions.popleft()
-                if not question.answer.done():
-                    return question
-                self._drop(question.action, "too late")
+            if (question := self._next_question()) is not None:
+                return question
             if not self._page and self._on_disk:
                 self._page.extend(await self._ledger.waiting(self._charger, self._settled_seq, PAGE))
                 if not self._page:
@@ -188,11 +185,26 @@ class Outbox:
                 return self._said.popleft()
             if head is not None:
                 return head
-            self._changed.clear()
-            await self._changed.wait()
             if self._woken:
                 self._woken = False
                 return Woken()
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def question(self) -> Question:
+        """The next question, whatever else waits."""
+        while (question := self._next_question()) is None:
+            self._changed.clear()
+            await self._changed.wait()
+        return question
+
+    def _next_question(self) -> Question | None:
+        while self._questions:
+            question = self._questions.popleft()
+            if not question.answer.done():
+                return question
+            self._drop(question.action, "too late")
+        return None
 
     async def settle(self, message: ForwardedMessage, theirs: int | None = None, dropped: str = "") -> None:
         """A message waits no more: it was answered, or given up for a reason.
