@@ -250,7 +250,7 @@ class Controller:
         """
         return await self.machine.ask("DataTransfer", {"vendorId": vendor, "messageId": message, "data": data})
 
-    # Vehicles --------------------------------------------------------------------------------------------------------
+    # Transactions ----------------------------------------------------------------------------------------------------
 
     def stop(self, number: int, reason: str) -> None:
         """End the transaction at a connector, if there is one."""
