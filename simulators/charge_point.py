@@ -101,7 +101,7 @@ class ChargePoint:
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
         """Plug a vehicle in and show its tag; whether a transaction runs."""
-        return await self.controller.plug(number, vehicle, id_tag)
+        return await self.controller.sessions.plug(number, vehicle, id_tag)
 
     async def swipe(self, number: int, id_tag: IdTag) -> bool:
         """Show a tag: to stop the transaction it may stop, to free a cable, or to start one; whether it did."""
@@ -109,7 +109,7 @@ class ChargePoint:
 
     def unplug(self, number: int) -> Vehicle | None:
         """Unplug the cable at the vehicle."""
-        return self.controller.unplug(number)
+        return self.controller.sessions.unplug(number)
 
     async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
         """Unplug the cable at the vehicle, and show a tag where a transaction or the cable would stay behind."""

@@ -26,10 +26,8 @@ from simulators.reports import Reports
 from simulators.reservations import Reservations
 from simulators.sessions import Sessions
 from simulators.station import LocalTransaction, Outlet, Station
-from simulators.vehicle import Vehicle
 from simulators.wire import CallError, Payload
 from twin_core.models.charger import ChargerSpec
-from twin_core.models.ids import IdTag
 from twin_core.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -252,15 +250,7 @@ class Controller:
         """
         return await self.machine.ask("DataTransfer", {"vendorId": vendor, "messageId": message, "data": data})
 
-    # Vehicles --------------------------------------------------------------------------------------------------------
-
-    async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
-        """A vehicle is plugged in and its driver shows a tag; whether a transaction runs."""
-        return await self.sessions.plug(number, vehicle, id_tag)
-
-    def unplug(self, number: int) -> Vehicle | None:
-        """The cable is unplugged at the vehicle, which is handed back as it is then."""
-        return self.sessions.unplug(number)
+    # Transactions ----------------------------------------------------------------------------------------------------
 
     def stop(self, number: int, reason: str) -> None:
         """End the transaction at a connector, if there is one."""

@@ -219,7 +219,8 @@ class DepotSimulation:
         self._present[session.connector_id] = session
         started = await charge_point.plug(session.connector_id.number, vehicle, session.id_tag)
         await self._until(session.departure_s)
-        del self._present[session.connector_id]
+        if self._present.get(session.connector_id) is session:
+            del self._present[session.connector_id]
         await charge_point.leave(session.connector_id.number, session.id_tag)
         outcome = self._outcome(session, vehicle, begun, started=started)
         self._outcomes.append(outcome)

@@ -11,8 +11,8 @@ from simulators.transaction_data import TransactionData
 from simulators.wire import Payload
 from twin_core.models.charger import ConnectorStatus
 
-MAIN_METER = 0
-"""Connector number of the whole charge point."""
+WHOLE = 0
+"""Connector number of the whole charge point, and of its main meter."""
 _PUNCTUAL_S = 2.0
 """A sample by the clock that comes later than this is left out: it would tell of another moment."""
 
@@ -52,7 +52,7 @@ class Reports:
         machine = self._machine
         machine.advance()
         now_s = machine.clock.now().monotonic_s
-        self.notice(MAIN_METER)
+        self.notice(WHOLE)
         for number, outlet in machine.station.outlets.items():
             self.notice(number)
             self._sample_if_due(number, outlet, now_s)
@@ -61,7 +61,8 @@ class Reports:
     def next_look_s(self) -> float:
         """Seconds until something may be due: one while a vehicle is here, for it changes at any moment."""
         machine = self._machine
-        if self._unsteady or any(outlet.vehicle is not None for outlet in machine.station.outlets.values()):
+        outlets = machine.station.outlets.values()
+        if self._unsteady or any(o.vehicle is not None or o.transaction is not None for o in outlets):
             return 1.0
         every_s = machine.configuration.number("ClockAlignedDataInterval")
         return every_s - machine.station.own_s % every_s if every_s else 3600.0
@@ -90,7 +91,7 @@ class Reports:
         before, self._slot = self._slot, (every_s, int(number))
         if before[0] != every_s or before[1] >= number or late_s > _PUNCTUAL_S:
             return
-        self._sample_aligned(MAIN_METER, inlet_reading(machine.station, self._aligned_kwh.get(MAIN_METER)))
+        self._sample_aligned(WHOLE, inlet_reading(machine.station, self._aligned_kwh.get(WHOLE)))
         for number, outlet in machine.station.outlets.items():
             reading = outlet_reading(outlet, self._aligned_kwh.get(number))
             self._sample_aligned(number, reading)
@@ -162,7 +163,7 @@ class Reports:
 
     def all_statuses(self) -> None:
         """Send the status of the charge point and of every connector."""
-        for number in (0, *self._machine.station.outlets):
+        for number in (WHOLE, *self._machine.station.outlets):
             self.status(number)
 
     # Meter values ----------------------------------------------------------------------------------------------------

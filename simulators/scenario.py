@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -123,6 +124,12 @@ class ExplicitSession(_Table):
     depart_min: Positive
     energy_kwh: Positive
     soc: Share | None = None
+
+    @model_validator(mode="after")
+    def _leaves_after_it_came(self) -> ExplicitSession:
+        if not self.depart_min > self.arrive_min:
+            raise ValueError(f"depart_min = {self.depart_min:g} must be after arrive_min = {self.arrive_min:g}")
+        return self
 
 
 class Replay(_Table):
@@ -267,6 +274,12 @@ class Scenario(_Table):
             for name in names:
                 if name not in QUIRKS:
                     raise ValueError(f"unknown quirk {name!r}: choose from {', '.join(sorted(QUIRKS))}")
+        for one, other in pairwise(sorted(self.sessions, key=lambda s: (s.connector, s.arrive_min))):
+            if one.connector == other.connector and other.arrive_min < one.depart_min:
+                raise ValueError(
+                    f"sessions: {one.connector} is taken until depart_min = {one.depart_min:g}, "
+                    f"so nobody can come at arrive_min = {other.arrive_min:g}"
+                )
         for clash in clashes(self.events):
             raise ValueError(f"events: {clash}")
         return self

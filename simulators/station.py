@@ -175,7 +175,8 @@ class Station:
         outlet.interrupted = pulse
         outlet.offered_a = 0.0 if pulse else granted_a
         matched_s = self._matched_s(outlet)
-        outlet.digital = self.hardware.digital and (vehicle.habits.digital or self._at_s < matched_s)
+        speaks = self.hardware.digital and outlet.fault is None
+        outlet.digital = speaks and (vehicle.habits.digital or self._at_s < matched_s)
         message_a = outlet.offered_a if vehicle.habits.digital and self._at_s >= matched_s else None
         vehicle.offer(outlet.duty_percent, self._at_s, message_a=message_a)
         return min(again_s, matched_s) if self._at_s < matched_s else again_s

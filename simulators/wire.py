@@ -135,7 +135,7 @@ class Link:
                     answer.exception()
 
     async def ping(self) -> None:
-        """Send a ping; a pong that does not come is judged by nobody, as requests without an answer are."""
+        """Send a ping, unless the last one waits for its pong; that a link is dead is told by requests, not by this."""
         if isinstance(self._pong, asyncio.Future) and not self._pong.done():
             return
         try:

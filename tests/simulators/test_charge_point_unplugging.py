@@ -30,6 +30,9 @@ async def unplugged(**settings: str) -> AsyncIterator[World]:
 async def test_a_transaction_that_is_not_ended_by_it_goes_on_with_whoever_is_plugged_in() -> None:
     async with unplugged(StopTransactionOnEVSideDisconnect="false") as here:
         assert (here.statuses()[-1], here.point.grid_currents()[0]) == ("SuspendedEV", 0.0)
+        before = len(here.central.of("MeterValues"))
+        await settle(100)
+        assert len(here.central.of("MeterValues")) == before + 10
         assert await here.plug(tag=STRANGER)
         assert here.statuses()[-1] == "Charging"
         assert here.point.grid_currents()[0] == 32.0

@@ -158,6 +158,17 @@ def test_at_five_percent_duty_a_vehicle_follows_the_current_it_is_told_by_messag
     assert one.outlets[1].status is ConnectorStatus.SUSPENDED_EVSE
 
 
+def test_a_fault_ends_the_talk_until_it_is_mended() -> None:
+    one = digital(charges=True, speaks=True)
+    one.advance(60.0)
+    one.fail(1, PilotFault.SHORT)
+    one.advance(70.0)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (None, 0.0)
+    one.mend(1)
+    one.advance(90.0)
+    assert (one.outlets[1].duty_percent, drawn(one)) == (DIGITAL_DUTY, 13.0)
+
+
 def test_a_vehicle_that_does_not_answer_gets_its_current_by_the_duty_cycle_in_the_end() -> None:
     one = digital(charges=True, speaks=False)
     one.advance(MATCH_S - 0.1)
