@@ -90,7 +90,7 @@ class Stage:
     async def dials(self, **options: Any) -> None:
         """The charger's link ends, where it has one, and it calls again."""
         await self.links.aclose()
-        self.heard = []
+        self.forget()
         answers = {**ANSWERS, **(self.cp.answers if self.dialled else {})}
         self.cp = await self.links.enter_async_context(peer(self.depot.system.port, answers=answers, **options))
         self.cp.asked = self.heard
@@ -150,8 +150,13 @@ class Stage:
         return await self.operations.ask(CP1, request)
 
     def asked(self, action: str) -> list[dict[str, Any]]:
-        """What the charger was asked since it dialled or since `forget`."""
+        """What the charger was asked since it dialled, booting at the beginning of a case left out."""
         return [payload for name, payload in self.heard if name == action]
+
+    def forget(self) -> None:
+        """What was asked so far is held to the schemas and looked at no more."""
+        self.wrong += [fault for action, payload in self.heard for fault in faults(action, payload)]
+        self.heard.clear()
 
     def of(self, kind: type[Any]) -> list[Any]:
         """What the twin was told, of one kind."""
@@ -176,7 +181,7 @@ class Stage:
         Every message was by its schema in both directions; nothing was refused or found flawed but what the case
         wants refused; every question was answered in time; and only the charger itself ever ended its link.
         """
-        self.wrong += [fault for action, payload in self.heard for fault in faults(action, payload)]
+        self.forget()
         assert self.wrong == []
         counters = self.depot.system.counters["CP1"]
         assert dict(counters.refused) == refused
@@ -222,7 +227,7 @@ async def stage(
             s.cp.answers.update(answers)
             if boots:
                 await s.boots()
-                s.heard.clear()
+                s.forget()
             yield s
             s.check_rules(refused or {})
 
