@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from twin_core.models.events import (
+    CertificateRequested,
     ChargerCommissioned,
     Event,
     FirmwareStatusReported,
@@ -33,10 +34,12 @@ class ChargerNews:
 
     Attributes:
         on_commissioned: told of each charger whose boot order is through; must return at once.
+        on_certificate_wanted: told of each charger that asks for a certificate; must return at once.
     """
 
     def __init__(self, sink: EventSink) -> None:
         self.on_commissioned: Callable[[ChargerId], None] = lambda _: None
+        self.on_certificate_wanted: Callable[[ChargerId], None] = lambda _: None
         self._sink = sink
         self._news: dict[ChargerId, News] = {}
 
@@ -52,6 +55,8 @@ class ChargerNews:
                 self._note(event.charger_id, replace(self.of(event.charger_id), security_event=told))
             case ChargerCommissioned():
                 self.on_commissioned(event.charger_id)
+            case CertificateRequested():
+                self.on_certificate_wanted(event.charger_id)
             case _:
                 pass
         self._sink.put(event)

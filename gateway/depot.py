@@ -39,6 +39,7 @@ from gateway.secret import secret
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
 from gateway.telemetry import Telemetry
+from gateway.tls import depot_ca, listening_tls
 from gateway.upstream_table import upstream_settings
 from gateway.views import Views
 from panel.feed import PanelFeed
@@ -151,7 +152,10 @@ class Depot:
                 upkeep=self.store,
                 clock=self._clock,
                 draw=self.options.draw_transaction_id,
+                ca=depot_ca(self.site.depot_ca, self._clock.now().utc),
             )
+            if self.site.depot_ca is not None and self.site.depot_ca.sign == "automatically":
+                self.news.on_certificate_wanted = self.desk.signing.want
             self.offline_lists = OfflineLists(
                 self.desk.operations, self.desk.lists, lambda: self.directory.listed_tags(self._clock.now().utc)
             )
@@ -171,10 +175,13 @@ class Depot:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
             tasks.create_task(self._keep_house(), name="housekeeping")
             tasks.create_task(self.offline_lists.run(), name="offline lists")
+            tasks.create_task(self.desk.signing.run(), name="certificates")
             if self.site.tariff.demand_charge_eur_per_kw:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
                 tasks.create_task(self.lag.run(), name="loop lag")
+                if self.tls is not None:
+                    tasks.create_task(self.tls.watch(), name="certificate")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 
@@ -220,6 +227,7 @@ class Depot:
 
     def _new_central_system(self) -> CentralSystem:
         ocpp, speed = self.site.ocpp, self.options.speed
+        self.tls = listening_tls(ocpp.tls, self._clock)
         settings = CentralSystemSettings(
             host=ocpp.host,
             port=ocpp.port,
@@ -227,6 +235,7 @@ class Depot:
             # Computing does not scale with the clock: at 60 times the tempo, a stall of a tenth of a second on the
             # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
             call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
+            call_yields_after_s=max(3.0, speed * FASTEST_ANSWER_WALL_S),
             ping_interval_s=10.0 * speed,
             ping_timeout_s=5.0 * speed,
             open_timeout_s=5.0 * speed,
@@ -245,6 +254,7 @@ class Depot:
             upkeep=self.store,
             learned=self._recalled,
             upstream=self.upstream,
+            tls=self.tls,
         )
 
     async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:

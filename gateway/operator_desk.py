@@ -10,11 +10,13 @@ from typing import Any, assert_never
 
 from connectors.ocpp import requests
 from connectors.ocpp.central_system import CentralSystem
+from connectors.ocpp.depot_ca import DepotCa
 from connectors.ocpp.local_lists import LocalLists
 from connectors.ocpp.operations import Answer, Operations
 from connectors.ocpp.refusals import LinkCounters
 from connectors.ocpp.reservations import Reservations
 from gateway.charger_news import ChargerNews
+from gateway.signing import Signing
 from panel.orders import (
     CancelOrder,
     CertificateOrder,
@@ -54,6 +56,7 @@ class Desk:
         operations: questions to chargers, for programs.
         lists: the lists of tags that chargers keep themselves.
         reservations: connectors kept free.
+        signing: chargers' certificates from the depot's own authority.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class Desk:
         upkeep: ChargerUpkeep,
         clock: Clock,
         draw: Callable[[], int],
+        ca: DepotCa | None = None,
     ) -> None:
         self.operations = Operations(central, draw)
+        self.signing = Signing(ca, self.operations, upkeep, clock, central.identifies)
         self.lists = LocalLists(self.operations, upkeep, news, clock)
         self.reservations = Reservations(central, self.operations, upkeep, news, clock, draw)
         self._runtime = runtime
@@ -199,7 +204,9 @@ class Desk:
     async def _certify(self, charger: ChargerId, order: CertificateOrder) -> Answer:
         match order.what:
             case "deliver":
-                return await self.operations.deliver_certificate(charger, order.pem)
+                return await self.signing.deliver(charger, order.pem)
+            case "sign":
+                return await self.signing.sign(charger)
             case "install":
                 return await self.operations.ask(charger, requests.install_certificate(order.use, order.pem))
             case "list":

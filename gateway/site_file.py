@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
+from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.tls import DepotCaTable, TlsTable
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -137,6 +139,7 @@ class OcppTable(Table):
     heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
     id_tags: tuple[str, ...] | None = None
+    tls: TlsTable | None = None
 
 
 class TagTable(Table):
@@ -214,6 +217,7 @@ class SiteFile(Table):
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
     upstream: UpstreamTable | None = None
+    depot_ca: DepotCaTable | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -300,7 +304,7 @@ def describe(name: str, error: ValidationError) -> str:
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "the file"
         given = fault["input"]
-        shown = "" if isinstance(given, dict | list) else f" (given: {str(given)[:60]!r})"
+        shown = "" if isinstance(given, dict | list) else f" (given: {without_secrets(str(given))[:60]!r})"
         lines.append(f"  {where}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return "\n".join(lines)
 

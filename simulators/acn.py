@@ -170,7 +170,7 @@ def plan_replay(
             soc=soc,
             battery=kind.battery(len(connector.phases)),
             habits=kind.habits,
-            cable=kind.cable,
+            proximity_ohm=kind.resistance_ohm,
         )
         most_kwh = feasible_kwh(visit, connector, reaction_s=_REACTION_S) * _USE
         planned.append(replace(visit, energy_kwh=round(min(energy_kwh, most_kwh), 3)))

@@ -15,14 +15,14 @@ class Agenda:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: dict[str, tuple[float, Callable[[], None]]] = {}
+        self._entries: dict[str, tuple[float, Callable[[], object]]] = {}
 
     @property
     def next_s(self) -> float:
         """When the first action is due, on the monotonic clock; infinite when there is none."""
         return min((at_s for at_s, _ in self._entries.values()), default=math.inf)
 
-    def put(self, name: str, at_s: float, act: Callable[[], None]) -> None:
+    def put(self, name: str, at_s: float, act: Callable[[], object]) -> None:
         """Do something at a moment on the monotonic clock, in place of what stood under that name."""
         self._entries[name] = (at_s, act)
 

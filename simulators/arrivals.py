@@ -93,7 +93,7 @@ def _visit(
         soc=rng.uniform(0.1, 0.5),
         battery=kind.battery(len(connector.phases)),
         habits=kind.habits,
-        cable=kind.cable,
+        proximity_ohm=kind.resistance_ohm,
     )
     reaction_s = min(_REACTION_S, 0.3 * session.stay_s)
     most_kwh = feasible_kwh(session, connector, reaction_s=reaction_s) * rules.use_share

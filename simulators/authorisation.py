@@ -47,6 +47,12 @@ def tag_info(raw: Payload) -> TagInfo:
     return TagInfo(status, math.inf if expiry is None else seconds_of(expiry), raw.get("parentIdTag"))
 
 
+def is_accepted(answer: Payload) -> bool:
+    """Whether an answer says that the tag may charge; one that says nothing that can be read does not."""
+    info = answer.get("idTagInfo")
+    return isinstance(info, dict) and info.get("status") == "Accepted"
+
+
 class Authorisation:
     """The local list and the cache of one charge point.
 
@@ -86,7 +92,7 @@ class Authorisation:
         except (LinkLostError, TimeoutError, CallError):
             return self.permits_offline(id_tag)
         self.learn(id_tag, answer)
-        return bool(answer.get("idTagInfo", {}).get("status") == "Accepted")
+        return is_accepted(answer)
 
     def permits_offline(self, id_tag: str) -> bool:
         """Whether a tag may charge while nobody can be asked; one known to be refused never may."""
@@ -117,7 +123,7 @@ class Authorisation:
             return
         try:
             info = tag_info(raw)
-        except (CallError, KeyError, ValueError):
+        except (CallError, KeyError, TypeError, ValueError):
             return
         self._cache.pop(id_tag, None)
         self._cache[id_tag] = info

@@ -6,13 +6,18 @@ import asyncio
 import base64
 import logging
 import random
+import re
 from itertools import count
 from urllib.parse import quote
 
 from simulators import requests
 from simulators.controller import Controller
+from simulators.credentials import Credentials
+from simulators.hardware import Hardware
+from simulators.pilot import PilotFault
 from simulators.quirks import Quirks
 from simulators.quirks.socket import dressed
+from simulators.signing_request import private_key
 from simulators.vehicle import Vehicle
 from simulators.wire import LINK_ERRORS, Link, Payload, SilenceError, WireCounts, open_link
 from twin_core.models.charger import ChargerSpec
@@ -22,6 +27,8 @@ from twin_core.ports import Clock
 
 logger = logging.getLogger(__name__)
 
+_HEX_KEY = re.compile(r"([0-9A-Fa-f]{2}){16,20}")
+"""A password of 16 to 20 bytes in hexadecimal, as the security extension has an AuthorizationKey written."""
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
 _REBOOT_S = 5.0
@@ -37,6 +44,7 @@ class ChargePoint:
     Attributes:
         wire: what it saw on its wire, over all links.
         links: how many links it has had.
+        in_reach: False while the network between is gone.
     """
 
     def __init__(
@@ -47,7 +55,9 @@ class ChargePoint:
         clock: Clock,
         rng: random.Random,
         quirks: Quirks = Quirks(),  # noqa: B008 - frozen, so sharing it is safe
+        hardware: Hardware = Hardware(),  # noqa: B008
         password: str | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """Prepare it.
 
@@ -57,22 +67,31 @@ class ChargePoint:
             clock: true time; its own clock is set from it at switch-on.
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
-            password: shown as Basic authentication (OCPP security profile 1).
+            hardware: its maker's choices.
+            password: shown as Basic authentication (OCPP security profiles 1 and 2).
+            credentials: what it trusts and shows in TLS (profiles 2 and 3).
         """
         self.spec = spec
-        self.controller = Controller(spec, clock, quirks)
+        self.controller = Controller(spec, clock, quirks, hardware)
         self.controller.restart_link = self._restart_link
+        self.controller.ping_link = self._ping_link
         if password is not None:
             self.controller.has_password = True
             self.controller.configuration.preset("SecurityProfile", "1")
+        if credentials is not None:
+            self.controller.configuration.preset("SecurityProfile", str(credentials.profile))
+            self.controller.certificates.on_signed = self._certified
         self.wire = WireCounts()
         self.links = 0
+        self.in_reach = True
         self._url = f"{url.rstrip('/')}/{quote(spec.id, safe='')}"
         self._rng = rng
         self._password = password
+        self._credentials = credentials
         self._ids = count(1)
         self._link: Link | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._pinging: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Live until cancelled."""
@@ -81,16 +100,38 @@ class ChargePoint:
             await self._stay_connected()
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
-        """Plug a vehicle in and show its tag; whether a transaction began."""
-        return await self.controller.plug(number, vehicle, id_tag)
+        """Plug a vehicle in and show its tag; whether a transaction runs."""
+        return await self.controller.sessions.plug(number, vehicle, id_tag)
 
     async def swipe(self, number: int, id_tag: IdTag) -> bool:
-        """Show a tag: to stop the transaction it may stop, or to start one; whether it did."""
-        return self.controller.powered.is_set() and await self.controller.sessions.swipe(number, id_tag)
+        """Show a tag: to stop the transaction it may stop, to free a cable, or to start one; whether it did."""
+        return await self.controller.sessions.swipe(number, id_tag)
 
     def unplug(self, number: int) -> Vehicle | None:
-        """Take the vehicle out."""
-        return self.controller.unplug(number)
+        """Unplug the cable at the vehicle."""
+        return self.controller.sessions.unplug(number)
+
+    async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
+        """Unplug the cable at the vehicle, and show a tag where a transaction or the cable would stay behind."""
+        return await self.controller.sessions.leave(number, id_tag)
+
+    def lose_network(self) -> None:
+        """The network between is gone: the link breaks, and no other can be opened."""
+        self.in_reach = False
+        if self._link is not None:
+            self._link.abort()
+
+    def break_connector(self, number: int, fault: PilotFault) -> None:
+        """Something breaks at a connector."""
+        self.controller.advance()
+        self.controller.station.fail(number, fault)
+        self.controller.machine.wake.set()
+
+    def mend_connector(self, number: int) -> None:
+        """What was broken at a connector is whole again."""
+        self.controller.advance()
+        self.controller.station.mend(number)
+        self.controller.machine.wake.set()
 
     def cut_power(self) -> None:
         """The supply fails: the link breaks without a word and nothing is offered."""
@@ -124,12 +165,15 @@ class ChargePoint:
             if self.controller.rebooting:
                 self.controller.restarted()
             try:
+                if not self.in_reach:
+                    raise OSError("no network")
                 link = await open_link(
                     self._url,
                     self._handle,
                     self.wire,
                     self._next_id,
                     authorization=self._authorization(),
+                    tls=None if self._credentials is None else self._credentials.context(),
                     opening=self.controller.quirks.opening(self._url),
                     dress=dressed(self.controller),
                 )
@@ -156,7 +200,7 @@ class ChargePoint:
         self._link = link
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self.controller.powered.is_set():
+                if self.controller.powered.is_set() and self.in_reach:
                     if self.controller.rebooting:
                         self.controller.restarted()
                     self.controller.connected()
@@ -175,6 +219,10 @@ class ChargePoint:
         if self._link is not None:
             self._closing = asyncio.create_task(self._close(self._link, kind), name=f"{self.spec.id}-restart")
 
+    def _ping_link(self) -> None:
+        if self._link is not None:
+            self._pinging = asyncio.create_task(self._link.ping(), name=f"{self.spec.id}-ping")
+
     async def _close(self, link: Link, kind: str) -> None:
         """Close a link once the request that asks for it is answered and, unless in a hurry, everything is said."""
         await asyncio.sleep(_ANSWER_S)
@@ -192,13 +240,26 @@ class ChargePoint:
             raise SilenceError
         if controller.quirks.answer_delay_s:
             await asyncio.sleep(controller.quirks.answer_delay_s)
+        if requests.has_unknown_fields(action, payload):
+            self.wire.extra[action] += 1
         return requests.answer(controller, action, payload)
 
     def _next_id(self) -> str:
         return f"{self.spec.id[:24]}-{next(self._ids)}"
 
+    def _certified(self, chain: str) -> None:
+        """A certificate of its own was signed: shown from the next connection on."""
+        if self._credentials is not None:
+            self._credentials.renew(chain, private_key(self.spec.id))
+
     def _authorization(self) -> str | None:
-        password = self.controller.configuration.text("AuthorizationKey") or self._password
+        key = self.controller.configuration.text("AuthorizationKey")
+        password = password_of(key) if key else (self._password or "").encode()
         if not password:
             return None
-        return "Basic " + base64.b64encode(f"{self.spec.id}:{password}".encode()).decode()
+        return "Basic " + base64.b64encode(self.spec.id.encode() + b":" + password).decode()
+
+
+def password_of(key: str) -> bytes:
+    """The password that an AuthorizationKey means: the bytes it writes in hexadecimal, or the text it is."""
+    return bytes.fromhex(key) if _HEX_KEY.fullmatch(key) else key.encode()

@@ -17,6 +17,7 @@ from simulators.certificates import Certificates
 from simulators.configuration import Configuration
 from simulators.diagnostics import Diagnostics
 from simulators.firmware import Firmware
+from simulators.hardware import Hardware
 from simulators.machine import Machine, Registration
 from simulators.outbox import Gate, Outbox, Outgoing
 from simulators.profile_store import seconds_of
@@ -25,15 +26,14 @@ from simulators.reports import Reports
 from simulators.reservations import Reservations
 from simulators.sessions import Sessions
 from simulators.station import LocalTransaction, Outlet, Station
-from simulators.vehicle import Vehicle
 from simulators.wire import CallError, Payload
 from twin_core.models.charger import ChargerSpec
-from twin_core.models.ids import IdTag
 from twin_core.ports import Clock
 
 logger = logging.getLogger(__name__)
 
 _BOOT_RETRY_S = 30.0
+_RESET_RETRY_S = 5.0
 _LONGEST_IDLE_S = 30.0
 _SHORTEST_WAIT_S = 1e-3
 _EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
@@ -45,15 +45,15 @@ class Controller:
 
     Attributes:
         rebooting: a restart is due, or under way.
-        powered: cleared while there is no power.
         boots: how often it was accepted.
         booted: set once it was accepted.
         restart_link: called with the kind of restart that is due; the owner of the link then closes it.
+        ping_link: called when a ping is due.
         has_password: it has something to show for security profile 1.
     """
 
-    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
-        machine = Machine(spec, clock, quirks)
+    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks, hardware: Hardware) -> None:
+        machine = Machine(spec, clock, quirks, hardware)
         self.machine = machine
         self.reports = Reports(machine)
         self.authorisation = Authorisation(machine)
@@ -63,14 +63,19 @@ class Controller:
         self.diagnostics = Diagnostics(machine)
         self.certificates = Certificates(machine, self.reports)
         self.rebooting = False
-        self.powered = asyncio.Event()
-        self.powered.set()
         self.booted = asyncio.Event()
         self.boots = 0
         self.restart_link: Callable[[str], None] = lambda kind: None
+        self.ping_link: Callable[[], None] = lambda: None
         self.has_password = False
         self._interruption = ""
         self._start_again = False
+        self._failing_resets = hardware.failing_resets
+
+    @property
+    def powered(self) -> asyncio.Event:
+        """Cleared while there is no power."""
+        return self.machine.powered
 
     @property
     def quirks(self) -> Quirks:
@@ -124,6 +129,7 @@ class Controller:
         if self.powered.is_set():
             self.advance()
             self.machine.agenda.run_due(self.machine.clock.now().monotonic_s)
+            self.sessions.look()
             self.reports.look()
 
     def set_clock(self, current_time: str) -> None:
@@ -138,14 +144,14 @@ class Controller:
             logger.warning("refused", extra={"what": "currentTime", "value": current_time[:40]})
             return
         self.advance()
-        self.station.clock_offset_s = told_s - self.machine.clock.now().monotonic_s
-        self.station.reconsider()
+        self.station.set_clock(told_s)
 
     # Registration ----------------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """There is a link: register first."""
         self.advance()
+        self._schedule_ping()
         if self.boots and self.quirks.is_mute_on_boot:
             self._accepted()
             return
@@ -158,6 +164,7 @@ class Controller:
         self.outbox.set_gate(Gate.CLOSED)
         self.machine.agenda.cancel("boot")
         self.machine.agenda.cancel("heartbeat")
+        self.machine.agenda.cancel("ping")
 
     def boot(self) -> None:
         """Send BootNotification, on a new link or because a trigger asks for it."""
@@ -212,11 +219,24 @@ class Controller:
         self.heartbeat()
         self._schedule_heartbeat()
 
+    def _schedule_ping(self) -> None:
+        interval_s = self.configuration.number("WebSocketPingInterval")
+        if interval_s:
+            self.machine.later("ping", interval_s, self._ping)
+        else:
+            self.machine.agenda.cancel("ping")
+
+    def _ping(self) -> None:
+        self.ping_link()
+        self._schedule_ping()
+
     def reconfigured(self, key: str) -> None:
         """A key has a new value: what goes by it is put right at once."""
         self.machine.wake.set()
         if key == "HeartbeatInterval" and "heartbeat" in self.machine.agenda:
             self._schedule_heartbeat()
+        elif key == "WebSocketPingInterval":
+            self._schedule_ping()
         elif key == "AuthorizationKey":
             self.has_password = True
             self.reports.security_event("ReconfigurationOfSecurityParameters", key)
@@ -230,19 +250,7 @@ class Controller:
         """
         return await self.machine.ask("DataTransfer", {"vendorId": vendor, "messageId": message, "data": data})
 
-    # Vehicles --------------------------------------------------------------------------------------------------------
-
-    async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
-        """A vehicle is plugged in and its driver shows a tag; whether a transaction began."""
-        if not self.powered.is_set():
-            self.station.outlets[number].vehicle = vehicle
-            return False
-        return await self.sessions.plug(number, vehicle, id_tag)
-
-    def unplug(self, number: int) -> Vehicle | None:
-        """The vehicle leaves; it is handed back as it is then."""
-        self.advance()
-        return self.sessions.unplug(number)
+    # Transactions ----------------------------------------------------------------------------------------------------
 
     def stop(self, number: int, reason: str) -> None:
         """End the transaction at a connector, if there is one."""
@@ -254,8 +262,18 @@ class Controller:
 
     # Restarts and power ----------------------------------------------------------------------------------------------
 
-    def reset(self, kind: str) -> None:
-        """Restart: Soft ends transactions first, Hard tells of them afterwards, Reboot is ours after an update."""
+    def reset(self, kind: str, *, attempt: int = 0) -> None:
+        """Restart: Soft ends transactions first, Hard tells of them afterwards, Reboot is ours after an update.
+
+        An attempt that fails changes nothing; after `ResetRetries` more of them the central system is told.
+        """
+        if self._failing_resets:
+            self._failing_resets -= 1
+            if attempt < self.configuration.number("ResetRetries"):
+                self.machine.later("reset", _RESET_RETRY_S, lambda: self.reset(kind, attempt=attempt + 1))
+            else:
+                self.reports.status(0, "ResetFailure")
+            return
         if self.configuration.number("SecurityProfile"):
             self.reports.security_event("ResetOrReboot", kind)
         if kind == "Hard":

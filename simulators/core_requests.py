@@ -41,7 +41,7 @@ def change_configuration(controller: Controller, payload: Payload) -> Payload:
 
 
 def _may_rise_to(controller: Controller, value: str) -> bool:
-    """A security profile is never lowered, needs a password, and above 1 would need TLS, which is not spoken here."""
+    """A security profile is never lowered, needs a password; above 1 it is what the charge point was delivered with."""
     if value not in ("0", "1"):
         return False
     return int(value) >= controller.configuration.number("SecurityProfile") and (
@@ -63,7 +63,7 @@ def unlock_connector(controller: Controller, payload: Payload) -> Payload:
     number = payload["connectorId"]
     if number not in controller.station.outlets:
         return {"status": "NotSupported"}
-    controller.sessions.stop(number, "UnlockCommand")
+    controller.sessions.unlock(number)
     return {"status": "Unlocked"}
 
 
@@ -83,7 +83,7 @@ def change_availability(controller: Controller, payload: Payload) -> Payload:
             controller.reservations.end_at(outlet.number)
     if number == 0 and controller.machine.in_service is not available:
         controller.machine.in_service = available
-        controller.reports.status(0)
+        controller.reports.notice(0)
     controller.look()
     return {"status": "Scheduled"} if any(outlet.out_of_service_next for outlet in chosen) else _ACCEPTED
 

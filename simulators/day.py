@@ -69,7 +69,7 @@ def _explicit(scenario: Scenario, connectors: Sequence[ConnectorSpec], minutes: 
                 soc=soc,
                 battery=kind.battery(len(connector.phases)),
                 habits=kind.habits,
-                cable=kind.cable,
+                proximity_ohm=kind.resistance_ohm,
             )
         )
     return planned

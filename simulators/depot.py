@@ -6,17 +6,19 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulators.base_load import base_currents, worst_base_a
+from simulators.base_load import base_currents
 from simulators.charge_point import ChargePoint
 from simulators.day import plan_sessions
+from simulators.fitting import check_fit
 from simulators.limits import Limits
 from simulators.meters import Publish, publish_meter
 from simulators.quirks import quirks
-from simulators.scenario import Scenario
+from simulators.scenario import Build, Scenario
+from simulators.staging import happen
 from simulators.vehicle import Vehicle
 from simulators.visit import PlannedSession, feasible_kwh
 from twin_core.errors import ConfigurationError
@@ -93,7 +95,7 @@ class DepotSimulation:
         Raises:
             ConfigurationError: the scenario names something that the site has not.
         """
-        _check_names(scenario, site)
+        check_fit(scenario, site)
         self.scenario = scenario
         self.site = site
         self.minutes = minutes
@@ -110,11 +112,13 @@ class DepotSimulation:
                 clock=clock,
                 rng=random.Random(f"charger:{seed}:{spec.id}"),
                 quirks=quirks(scenario.quirks.get(spec.id, ())),
+                hardware=scenario.hardware.get(spec.id, Build()).hardware,
             )
             for spec in site.chargers
         }
-        for name, build in scenario.hardware.items():
-            self.charge_points[ChargerId(name)].controller.station.fit(build.hardware)
+        for name, values in scenario.settings.items():
+            _deliver(self.charge_points[ChargerId(name)], values)
+        self._present: dict[ConnectorId, PlannedSession] = {}
         self._clock = clock
         self._seed = seed
         self._publish = publish
@@ -148,6 +152,10 @@ class DepotSimulation:
             ]
             lasting.append(group.create_task(self._watch_boots(), name="boots"))
             lasting.append(group.create_task(self._announce_limits(), name="limits"))
+            lasting += [
+                group.create_task(happen(event, self.charge_points, self._until, self._staying), name=event.what)
+                for event in self.scenario.events
+            ]
             visits = [group.create_task(self._visit(session)) for session in self.planned]
             await asyncio.gather(*visits)
             await asyncio.sleep(max(0.0, end_s - self._clock.now().monotonic_s))
@@ -206,17 +214,24 @@ class DepotSimulation:
             at_s=self._clock.now().monotonic_s,
             rng=rng,
             habits=session.habits,
-            cable=session.cable,
+            proximity_ohm=session.proximity_ohm,
         )
+        self._present[session.connector_id] = session
         started = await charge_point.plug(session.connector_id.number, vehicle, session.id_tag)
         await self._until(session.departure_s)
-        charge_point.unplug(session.connector_id.number)
+        if self._present.get(session.connector_id) is session:
+            del self._present[session.connector_id]
+        await charge_point.leave(session.connector_id.number, session.id_tag)
         outcome = self._outcome(session, vehicle, begun, started=started)
         self._outcomes.append(outcome)
         if not outcome.completed:
             wanted = {"requested_kwh": outcome.requested_kwh, "feasible_kwh": round(outcome.feasible_kwh, 3)}
             got = {"delivered_kwh": round(outcome.delivered_kwh, 3), "stayed_min": round(session.stay_s / 60, 1)}
             logger.warning("left unserved", extra={"connector": str(session.connector_id), **wanted, **got})
+
+    def _staying(self, connector: ConnectorId) -> IdTag | None:
+        session = self._present.get(connector)
+        return None if session is None else session.id_tag
 
     def _outcome(self, session: PlannedSession, vehicle: Vehicle, begun: Instant, *, started: bool) -> SessionOutcome:
         connector = self.site.connector_by_id[session.connector_id]
@@ -266,28 +281,12 @@ def _utc(moment: Instant) -> str:
     return moment.utc.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _check_names(scenario: Scenario, site: SiteTree) -> None:
-    """Everything that the scenario names must be in the site, and be able to happen there."""
-    chargers = {str(charger.id) for charger in site.chargers}
-    for table, charger in (*(("quirks", c) for c in scenario.quirks), *(("hardware", c) for c in scenario.hardware)):
-        if charger not in chargers:
-            raise ConfigurationError(f"scenario.{table}: there is no charger {charger!r} at {site.name}")
-    named = [("base_load", load.node) for load in scenario.base_load]
-    named += [("meters", meter.node) for meter in scenario.meters]
-    named += [("limit_changes", change.node) for change in scenario.limit_changes]
-    for table, name in named:
-        if NodeId(name) not in site.node_by_id:
-            raise ConfigurationError(f"scenario.{table}: there is no node {name!r} at {site.name}")
-    for load in scenario.base_load:
-        stated_a, worst_a = site.node_by_id[NodeId(load.node)].base_load_worst_a, worst_base_a(load)
-        if not worst_a <= stated_a:
-            raise ConfigurationError(
-                f"scenario.base_load: {load.node} may draw {worst_a:.1f} A a phase, more than the site's "
-                f"base_load_worst_a = {stated_a:g}: raise that, or lower kw, unbalance or noise"
-            )
-    for change in scenario.limit_changes:
-        node = site.node_by_id[NodeId(change.node)]
-        if change.until_min is not None and node.limit_a is None and node.limit_kw is None:
-            raise ConfigurationError(
-                f"scenario.limit_changes: {change.node} has no limit to go back to: leave out until_min"
-            )
+def _deliver(charge_point: ChargePoint, values: Mapping[str, str]) -> None:
+    """Give a charge point the settings it is delivered with.
+
+    Raises:
+        ConfigurationError: it has no such key, or the key takes no such value.
+    """
+    for key, value in values.items():
+        if charge_point.controller.configuration.set(key, value) != "Accepted":
+            raise ConfigurationError(f"scenario.settings.{charge_point.spec.id}.{key}: it cannot be {value!r}")

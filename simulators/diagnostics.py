@@ -37,7 +37,7 @@ class Diagnostics:
         self._machine = machine
         self._plain: _Upload | None = None
         self._log: _Upload | None = None
-        self.fails = False
+        self.fails = machine.station.hardware.failing_uploads
 
     # Requests --------------------------------------------------------------------------------------------------------
 

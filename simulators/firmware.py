@@ -10,14 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from simulators.certificates import read_certificate
+from simulators.configuration import TRANSFER_SCHEMES
 from simulators.machine import Machine
 from simulators.profile_store import seconds_of
 from simulators.reports import Reports
 from simulators.sessions import Sessions
 from simulators.wire import Payload
 
-SCHEMES: Final = frozenset({"ftp", "ftps", "http", "https", "sftp"})
-"""What this charge point can fetch from and upload to."""
 DOWNLOAD_S = 20.0
 INSTALL_S = 30.0
 _IDLE_LOOK_S = 10.0
@@ -59,7 +58,7 @@ class Firmware:
         self._restart = restart
         self._order: _Order | None = None
         self.status = "Idle"
-        self.fails = ""
+        self.fails = machine.station.hardware.failing_firmware
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -156,9 +155,9 @@ class Firmware:
 
     def _installed(self) -> None:
         order = self._order
-        self._machine.installing = False
-        self._machine.wake.set()
         if self.fails == "install" or order is None:
+            self._machine.installing = False
+            self._machine.wake.set()
             self._tell("InstallationFailed")
             self._order = None
             return
@@ -167,13 +166,17 @@ class Firmware:
         self._restart("Reboot")
 
     def restarted(self) -> None:
-        """The charge point is back: new firmware is in place, an update that was cut short has failed."""
+        """The charge point is back: new firmware is in place, an installation that was cut short has failed."""
         if self._order is None:
             return
+        if self.status == "Downloading":
+            self._machine.later("firmware", DOWNLOAD_S, self._downloaded)
         if self.status in ("Installing", "InstallRebooting"):
             done = "firmware" not in self._machine.agenda
             self._machine.agenda.cancel("firmware")
             self._machine.installing = False
+            if done and self._order.request_id is not None:
+                self._reports.security_event("FirmwareUpdated", self._machine.firmware_version)
             self._tell("Installed" if done else "InstallationFailed")
             self._order = None
 
@@ -193,7 +196,7 @@ class Firmware:
 def reachable(location: str) -> bool:
     """Whether a file can be fetched from, or sent to, a location: nothing is, but a real one would have to try."""
     try:
-        return urlsplit(location).scheme.lower() in SCHEMES
+        return urlsplit(location).scheme.upper() in TRANSFER_SCHEMES
     except ValueError:
         return False
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from simulators.agenda import Agenda
 from simulators.configuration import Configuration
+from simulators.hardware import Hardware
 from simulators.outbox import Outbox, Outgoing, RetryRule
 from simulators.quirks import Quirks
 from simulators.sampling import timestamp
@@ -36,6 +37,7 @@ class Machine:
         expecting: connectors at which a remote start waits for a vehicle.
         in_service: False while the charge point as a whole is out of service.
         installing: connectors without a transaction are closed until new firmware is installed.
+        powered: cleared while there is no power.
         firmware_version: what BootNotification says.
         wake: set when the charge point should look round at once.
     """
@@ -49,6 +51,7 @@ class Machine:
         "in_service",
         "installing",
         "outbox",
+        "powered",
         "quirks",
         "registration",
         "reserved",
@@ -57,14 +60,14 @@ class Machine:
         "wake",
     )
 
-    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks) -> None:
+    def __init__(self, spec: ChargerSpec, clock: Clock, quirks: Quirks, hardware: Hardware) -> None:
         now = clock.now()
         offset_s = (now.utc + timedelta(seconds=quirks.clock_skew_s)).timestamp() - now.monotonic_s
         self.spec = spec
         self.clock = clock
         self.quirks = quirks
-        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s)
-        self.configuration = Configuration(spec, quirks)
+        self.station = Station(spec, quirks, at_s=now.monotonic_s, clock_offset_s=offset_s, hardware=hardware)
+        self.configuration = Configuration(spec, quirks, hardware)
         self.outbox = Outbox(self._retry_rule)
         self.agenda = Agenda()
         self.registration = Registration.UNKNOWN
@@ -72,6 +75,8 @@ class Machine:
         self.expecting: set[int] = set()
         self.in_service = True
         self.installing = False
+        self.powered = asyncio.Event()
+        self.powered.set()
         self.firmware_version = "1.0"
         self.wake = asyncio.Event()
 
@@ -84,12 +89,12 @@ class Machine:
         self.advance()
         return timestamp(self.station.own_time)
 
-    def later(self, name: str, delay_s: float, act: Callable[[], None]) -> None:
+    def later(self, name: str, delay_s: float, act: Callable[[], object]) -> None:
         """Put something on the agenda, so many seconds from now."""
         self.agenda.put(name, self.clock.now().monotonic_s + delay_s, act)
         self.wake.set()
 
-    def at_own(self, name: str, own_s: float, act: Callable[[], None]) -> None:
+    def at_own(self, name: str, own_s: float, act: Callable[[], object]) -> None:
         """Put something on the agenda at a moment on the charge point's own clock."""
         self.later(name, own_s - self.clock.now().monotonic_s - self.station.clock_offset_s, act)
 

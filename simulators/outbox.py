@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
+from simulators.forms import check_answer
 from simulators.wire import CallError, Link, LinkLostError, Payload
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ _CALL_DEADLINE_S = 20.0
 _MAX_SILENCES = 3
 """Unanswered requests in a row after which the link counts as dead."""
 _RESOLUTION_S = 1e-3
+_MUST_BE_WHOLE = frozenset({"StartTransaction"})
+"""Requests after which nothing can follow without what their answer holds: one that cannot be used is a refusal."""
 _POINTLESS = frozenset({"NotImplemented", "NotSupported"})
 """Error codes by which a meter sample is not repeated: the central system will never know it."""
 
@@ -71,7 +75,11 @@ class Outgoing:
 
 @dataclass(slots=True)
 class OutboxCounts:
-    """What became of requests."""
+    """What became of requests.
+
+    Attributes:
+        flawed: answers that held not what they must, by the request.
+    """
 
     answered: int = 0
     repeated: int = 0
@@ -79,6 +87,7 @@ class OutboxCounts:
     dropped_samples: int = 0
     dropped_kept: int = 0
     dropped_offline: int = 0
+    flawed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,7 @@ class Outbox:
                 return
             else:
                 silences = 0
-                self._settle(message, answer)
+                self._answered(message, answer)
         logger.warning("link counts as dead", extra={"unanswered": silences})
         link.abort()
 
@@ -191,6 +200,17 @@ class Outbox:
         if due is None or other is None:
             return due or other
         return due if not due.waited and due.number < other.number else other
+
+    def _answered(self, message: Outgoing, answer: Payload) -> None:
+        """Count an answer that holds not what it must; whoever asked makes of it what can be made."""
+        try:
+            check_answer(message.action, answer)
+        except CallError as error:
+            self.counts.flawed[message.action] += 1
+            if message.action in _MUST_BE_WHOLE:
+                self._refused(message, error)
+                return
+        self._settle(message, answer)
 
     def _settle(self, message: Outgoing, answer: Payload) -> None:
         self._remove(message)

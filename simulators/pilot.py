@@ -15,6 +15,8 @@ LARGEST_CURRENT_A = 80.0
 DIGITAL_DUTY = 5.0
 """Duty cycle that says: the current is told by digital communication (ISO 15118)."""
 _LINEAR_UP_TO_A = 51.0
+_DIGITS = 9
+"""A current that goes through a duty cycle and back is itself again, to a nanoampere."""
 
 
 class PilotState(StrEnum):
@@ -28,19 +30,8 @@ class PilotState(StrEnum):
     FAULT = "F"
 
 
-VOLTS: Final[dict[PilotState, float]] = {
-    PilotState.NO_VEHICLE: 12.0,
-    PilotState.CONNECTED: 9.0,
-    PilotState.CHARGING: 6.0,
-    PilotState.VENTILATION: 3.0,
-    PilotState.NO_PILOT: 0.0,
-    PilotState.FAULT: -12.0,
-}
-"""Positive amplitude of the pilot in each state."""
-
-
 class PilotFault(StrEnum):
-    """What can be wrong at the vehicle interface."""
+    """What can be wrong at a connector; each of them opens its contactor."""
 
     SHORT = "short"
     """The pilot is shorted to earth."""
@@ -50,6 +41,12 @@ class PilotFault(StrEnum):
     """The proximity pilot shows no cable that the standard knows."""
     UNAVAILABLE = "unavailable"
     """The charger itself has a fault and holds the pilot at -12 V."""
+    GROUND = "ground"
+    """Its residual current device has tripped."""
+    HEAT = "heat"
+    """It is too hot inside."""
+    EMERGENCY = "emergency"
+    """Its emergency stop is pressed."""
 
     @property
     def state(self) -> PilotState:
@@ -59,7 +56,15 @@ class PilotFault(StrEnum):
     @property
     def error_code(self) -> str:
         """What StatusNotification calls it, OCPP 1.6 §7.6."""
-        return "InternalError" if self is PilotFault.UNAVAILABLE else "EVCommunicationError"
+        return _ERROR_CODES.get(self, "EVCommunicationError")
+
+
+_ERROR_CODES: Final[dict[PilotFault, str]] = {
+    PilotFault.UNAVAILABLE: "InternalError",
+    PilotFault.GROUND: "GroundFailure",
+    PilotFault.HEAT: "HighTemperature",
+    PilotFault.EMERGENCY: "OtherError",
+}
 
 
 class Cable(IntEnum):
@@ -112,8 +117,8 @@ def offered_by(duty: float | None) -> float:
     if duty < 10.0:
         return MINIMUM_CURRENT_A
     if duty <= 85.0:
-        return duty * 0.6
-    return (duty - 64.0) * 2.5 if duty <= 96.0 else LARGEST_CURRENT_A
+        return round(duty * 0.6, _DIGITS)
+    return round((duty - 64.0) * 2.5, _DIGITS) if duty <= 96.0 else LARGEST_CURRENT_A
 
 
 def asks_digitally(duty: float | None) -> bool:

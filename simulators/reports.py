@@ -1,26 +1,49 @@
-"""What a charge point says of itself: status, meter values, heartbeats, boot and security events."""
+"""What a charge point says of itself: status, meter values, boot and security events."""
 
 from __future__ import annotations
 
-from simulators.configuration import MEASURANDS
+from simulators.configuration import REGISTER
 from simulators.machine import Machine
 from simulators.outbox import Outgoing
-from simulators.sampling import meter_value, timestamp
+from simulators.sampling import Reading, inlet_reading, meter_value, outlet_reading, timestamp
 from simulators.station import LocalTransaction, Outlet
+from simulators.transaction_data import TransactionData
 from simulators.wire import Payload
 from twin_core.models.charger import ConnectorStatus
 
+WHOLE = 0
+"""Connector number of the whole charge point, and of its main meter."""
+_PUNCTUAL_S = 2.0
+"""A sample by the clock that comes later than this is left out: it would tell of another moment."""
+
 
 class Reports:
-    """The reports of one charge point."""
+    """The reports of one charge point.
 
-    __slots__ = ("_machine", "_next_aligned_s", "_reported", "_sampled_s")
+    Attributes:
+        transaction_data: what StopTransaction will tell.
+    """
+
+    __slots__ = (
+        "_aligned_kwh",
+        "_machine",
+        "_periodic_kwh",
+        "_reported",
+        "_sampled_s",
+        "_slot",
+        "_unsteady",
+        "transaction_data",
+    )
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._reported: dict[int, ConnectorStatus] = {}
+        self._unsteady: dict[int, tuple[ConnectorStatus, float]] = {}
         self._sampled_s: dict[int, float] = {}
-        self._next_aligned_s = 0.0
+        self._periodic_kwh: dict[int, tuple[float, ...]] = {}
+        self._aligned_kwh: dict[int, tuple[float, ...]] = {}
+        self._slot = (0, 0)
+        self.transaction_data = TransactionData(machine)
 
     # Looking round ---------------------------------------------------------------------------------------------------
 
@@ -29,24 +52,20 @@ class Reports:
         machine = self._machine
         machine.advance()
         now_s = machine.clock.now().monotonic_s
+        self.notice(WHOLE)
         for number, outlet in machine.station.outlets.items():
-            if self._reported.get(number) is not self.status_of(number):
-                self.status(number)
+            self.notice(number)
             self._sample_if_due(number, outlet, now_s)
-        aligned_s = machine.configuration.number("ClockAlignedDataInterval")
-        if aligned_s and machine.station.own_s >= self._next_aligned_s:
-            self._next_aligned_s = (machine.station.own_s // aligned_s + 1) * aligned_s
-            for number in machine.station.outlets:
-                self.sample(number, "Sample.Clock", "MeterValuesAlignedData")
+        self._sample_by_the_clock()
 
     def next_look_s(self) -> float:
         """Seconds until something may be due: one while a vehicle is here, for it changes at any moment."""
         machine = self._machine
-        if any(outlet.vehicle is not None for outlet in machine.station.outlets.values()):
+        outlets = machine.station.outlets.values()
+        if self._unsteady or any(o.vehicle is not None or o.transaction is not None for o in outlets):
             return 1.0
-        if machine.configuration.number("ClockAlignedDataInterval"):
-            return max(0.0, self._next_aligned_s - machine.station.own_s)
-        return 3600.0
+        every_s = machine.configuration.number("ClockAlignedDataInterval")
+        return every_s - machine.station.own_s % every_s if every_s else 3600.0
 
     def _sample_if_due(self, number: int, outlet: Outlet, now_s: float) -> None:
         """Sample a running transaction; an interval of 0 asks for no samples."""
@@ -57,17 +76,43 @@ class Reports:
         if now_s >= due_s:
             # Counted on from the moment that was due: a late look must not stretch the interval.
             self._sampled_s[number] = due_s if now_s < due_s + interval_s / 2 else now_s
-            self.sample(number, "Sample.Periodic")
+            reading = self.reading(number)
+            self._periodic_kwh[number] = reading.registers_kwh
+            self._tell(number, reading, "Sample.Periodic", "MeterValuesSampledData")
+            self.transaction_data.add(number, reading, "Sample.Periodic")
+
+    def _sample_by_the_clock(self) -> None:
+        """Sample the main meter and every outlet when the charge point's clock comes to a multiple of the interval."""
+        machine = self._machine
+        every_s = machine.configuration.number("ClockAlignedDataInterval")
+        if not every_s:
+            return
+        number, late_s = divmod(machine.station.own_s, every_s)
+        before, self._slot = self._slot, (every_s, int(number))
+        if before[0] != every_s or before[1] >= number or late_s > _PUNCTUAL_S:
+            return
+        self._sample_aligned(WHOLE, inlet_reading(machine.station, self._aligned_kwh.get(WHOLE)))
+        for number, outlet in machine.station.outlets.items():
+            reading = outlet_reading(outlet, self._aligned_kwh.get(number))
+            self._sample_aligned(number, reading)
+            if outlet.transaction is not None:
+                self.transaction_data.add(number, reading, "Sample.Clock", "StopTxnAlignedData")
+
+    def _sample_aligned(self, number: int, reading: Reading) -> None:
+        self._aligned_kwh[number] = reading.registers_kwh
+        self._tell(number, reading, "Sample.Clock", "MeterValuesAlignedData")
 
     def begin_sampling(self, number: int) -> None:
         """A transaction began: its samples are counted from now."""
         self._sampled_s[number] = self._machine.clock.now().monotonic_s
+        self._periodic_kwh[number] = self._machine.station.outlets[number].registers_kwh
 
     def forget(self) -> None:
         """Everything is news again, as after a restart."""
         self._reported.clear()
+        self._unsteady.clear()
 
-    # Messages --------------------------------------------------------------------------------------------------------
+    # Status ----------------------------------------------------------------------------------------------------------
 
     def status_of(self, number: int) -> ConnectorStatus:
         """What StatusNotification has to say of a connector, or of the whole charge point for 0."""
@@ -83,35 +128,65 @@ class Reports:
             return ConnectorStatus.PREPARING
         return ConnectorStatus.RESERVED if number in machine.reserved else ConnectorStatus.AVAILABLE
 
-    def status(self, number: int) -> None:
-        """Send StatusNotification of a connector, or of the whole charge point for 0."""
+    def status(self, number: int, error_code: str | None = None) -> None:
+        """Send StatusNotification of a connector, or of the whole charge point for 0, with an error of no connector."""
         status = self.status_of(number)
         self._reported[number] = status
+        self._unsteady.pop(number, None)
         outlet = self._machine.station.outlets.get(number)
         payload = {
             "connectorId": number,
-            "errorCode": "NoError" if outlet is None else outlet.error_code,
+            "errorCode": error_code or ("NoError" if outlet is None else outlet.error_code),
             "status": status.value,
             "timestamp": self._machine.stamp(),
         }
+        if outlet is not None and outlet.fault is not None:
+            payload["info"] = outlet.fault.value
         self._machine.say("StatusNotification", payload)
 
-    def status_if_new(self, number: int) -> None:
-        """Send StatusNotification of a connector unless it was the last that was said."""
-        if self._reported.get(number) is not self.status_of(number):
-            self.status(number)
+    def notice(self, number: int) -> None:
+        """Send a status that is new, once it has lasted for as long as MinimumStatusDuration says."""
+        status = self.status_of(number)
+        if self._reported.get(number) is status:
+            self._unsteady.pop(number, None)
+            return
+        steady_s = self._machine.configuration.number("MinimumStatusDuration")
+        if steady_s and number in self._reported:
+            now_s = self._machine.clock.now().monotonic_s
+            before, since_s = self._unsteady.get(number, (status, now_s))
+            if before is not status:
+                since_s = now_s
+            self._unsteady[number] = (status, since_s)
+            if now_s - since_s < steady_s:
+                return
+        self.status(number)
 
     def all_statuses(self) -> None:
         """Send the status of the charge point and of every connector."""
-        for number in (0, *self._machine.station.outlets):
+        for number in (WHOLE, *self._machine.station.outlets):
             self.status(number)
 
-    def sample(self, number: int, context: str, measurands_key: str = "MeterValuesSampledData") -> None:
-        """Send MeterValues of a connector; those of a transaction wait for the link unless they were asked for."""
-        outlet = self._machine.station.outlets[number]
-        running = outlet.transaction
-        measurands = self._machine.configuration.measurands(measurands_key) or MEASURANDS[:1]
-        value = meter_value(outlet, measurands, context, self._machine.station.own_time)
+    # Meter values ----------------------------------------------------------------------------------------------------
+
+    def reading(self, number: int) -> Reading:
+        """What the meter of a connector shows, its interval as for the next sample of the transaction."""
+        return outlet_reading(self._machine.station.outlets[number], self._periodic_kwh.get(number))
+
+    def sample(self, number: int) -> None:
+        """Send MeterValues of a connector because a trigger asks for it."""
+        self._tell(number, self.reading(number), "Trigger", "MeterValuesSampledData")
+
+    def _tell(self, number: int, reading: Reading, context: str, key: str) -> None:
+        """Send MeterValues, unless there is nothing to say; those of a transaction wait for the link."""
+        machine = self._machine
+        asked = context == "Trigger"
+        value = meter_value(reading, machine.configuration.measurands(key), context, machine.station.own_time)
+        if not value["sampledValue"]:
+            if not asked:
+                return
+            value = meter_value(reading, [REGISTER], context, machine.station.own_time)
+        outlet = machine.station.outlets.get(number)
+        running = None if outlet is None else outlet.transaction
 
         def payload() -> Payload:
             made: Payload = {"connectorId": number, "meterValue": [value]}
@@ -120,16 +195,10 @@ class Reports:
             return made
 
         # One that was asked for is wanted now, and must not wait behind a queue or for the registration.
-        durable = running is not None and context != "Trigger"
-        self._machine.outbox.put(Outgoing("MeterValues", payload, durable=durable, sample=True))
+        durable = running is not None and not asked
+        machine.outbox.put(Outgoing("MeterValues", payload, durable=durable, sample=True))
 
-    def transaction_value(self, number: int, context: str) -> Payload | None:
-        """A value for transactionData of StopTransaction; None where the configuration asks for none."""
-        measurands = self._machine.configuration.measurands("StopTxnSampledData")
-        if not measurands:
-            return None
-        value = meter_value(self._machine.station.outlets[number], measurands, context, self._machine.station.own_time)
-        return value if value["sampledValue"] else None
+    # Others ----------------------------------------------------------------------------------------------------------
 
     def identity(self) -> Payload:
         """What BootNotification says."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from simulators import core_requests, smart_charging, triggers
 from simulators.controller import Controller
+from simulators.forms import Fields, Form
 from simulators.machine import Registration
 from simulators.wire import CallError, Payload
 
-_TAG_LENGTH = 20
 _NOT_WHILE_PENDING: Final = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
 """OCPP 1.6 §4.2.1: a charge point that is not accepted yet starts and stops nothing."""
-
-
-Form = Mapping[str, "type | Form"]
-"""Fields and their types; the type of an object may be the form of its own fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +27,13 @@ class Request:
     """
 
     answer: Callable[[Controller, Payload], Payload]
-    needs: Form = field(default_factory=dict)
-    may: Form = field(default_factory=dict)
+    needs: Fields = field(default_factory=dict)
+    may: Fields = field(default_factory=dict)
+
+    @property
+    def form(self) -> Form:
+        """What its payload is made of."""
+        return Form(self.needs, self.may)
 
 
 REQUESTS: Final[dict[str, Request]] = {
@@ -121,6 +122,12 @@ REQUESTS: Final[dict[str, Request]] = {
 }
 
 
+def has_unknown_fields(action: str, payload: Payload) -> bool:
+    """Whether a request that is known holds more than it may; what is more is left alone."""
+    request = REQUESTS.get(action)
+    return request is not None and request.form.has_unknown(payload)
+
+
 def answer(controller: Controller, action: str, payload: Payload) -> Payload:
     """The CALLRESULT payload for a request.
 
@@ -132,8 +139,7 @@ def answer(controller: Controller, action: str, payload: Payload) -> Payload:
         raise CallError("NotImplemented", f"this charge point has no {action[:40]}")
     if controller.machine.registration is Registration.REJECTED:
         raise CallError("SecurityError", "registration was rejected")
-    _check(request.needs, payload)
-    _check(request.may, payload, optional=True)
+    request.form.check(payload)
     if controller.machine.registration is Registration.PENDING and action in _NOT_WHILE_PENDING:
         return {"status": "Rejected"}
     try:
@@ -144,23 +150,3 @@ def answer(controller: Controller, action: str, payload: Payload) -> Payload:
         raise CallError("TypeConstraintViolation", str(error)) from error
     except (ValueError, OverflowError) as error:
         raise CallError("PropertyConstraintViolation", str(error)) from error
-
-
-def _check(form: Form, payload: Payload, *, optional: bool = False) -> None:
-    """Every field is there, unless it is optional, and what is there is of its type."""
-    for name, kind in form.items():
-        if name in payload:
-            _check_type(name, kind, payload[name])
-        elif not optional:
-            raise CallError("OccurenceConstraintViolation", f"{name} is missing")
-
-
-def _check_type(name: str, kind: type | Form, value: Any) -> None:
-    if not isinstance(kind, type):
-        if not isinstance(value, dict):
-            raise CallError("TypeConstraintViolation", f"{name} is no object")
-        _check(kind, value)
-    elif not isinstance(value, kind) or isinstance(value, bool):
-        raise CallError("TypeConstraintViolation", f"{name} is no {kind.__name__}")
-    if name == "idTag" and len(str(value)) > _TAG_LENGTH:
-        raise CallError("PropertyConstraintViolation", f"{name} is longer than {_TAG_LENGTH}")

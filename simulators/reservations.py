@@ -9,6 +9,7 @@ from simulators.machine import Machine
 from simulators.profile_store import seconds_of
 from simulators.station import Outlet
 from simulators.wire import Payload
+from twin_core.models.charger import ConnectorStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class Reservations:
         others = sum(reservation.connector == 0 for reservation in self._held.values())
         return number in self._machine.reserved or (others > 0 and self._free_elsewhere(number) < others)
 
+    def is_for_a_group(self, number: int) -> bool:
+        """Whether whoever has the right parent may use what a connector is kept for."""
+        return any(r.parent is not None for r in self._held.values() if r.connector in (0, number))
+
     def end(self, reservation_id: int) -> None:
         """It was used, cancelled or has expired."""
         self._held.pop(reservation_id, None)
@@ -104,6 +109,8 @@ class Reservations:
         taken = {r.connector for r in self._held.values()}
         if not self._machine.in_service or all(not outlet.available for outlet in wanted):
             return "Unavailable"
+        if all(outlet.fault is not None for outlet in wanted):
+            return "Faulted"
         free = [outlet for outlet in wanted if self._is_free(outlet) and outlet.number not in taken]
         any_connector = sum(reservation.connector == 0 for reservation in self._held.values())
         all_free = [outlet for outlet in outlets if self._is_free(outlet) and outlet.number not in taken]
@@ -116,7 +123,7 @@ class Reservations:
 
     @staticmethod
     def _is_free(outlet: Outlet) -> bool:
-        return outlet.available and outlet.vehicle is None and outlet.transaction is None
+        return outlet.status is ConnectorStatus.AVAILABLE
 
     def _mark(self) -> None:
         self._machine.reserved = {r.connector for r in self._held.values() if r.connector}

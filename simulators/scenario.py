@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
-from simulators.hardware import Hardware
+from simulators.events import Event, clashes
+from simulators.hardware import Hardware, Rotation
 from simulators.pilot import Cable
 from simulators.quirks import QUIRKS
 from simulators.sharing import Sharing
@@ -38,9 +41,12 @@ class VehicleKind(_Table):
         name: its vehicles show the tags NAME-01, NAME-02, …
         count: how many there are.
         cable_a: rating of the cable they bring along; None where chargers have one of their own.
+        proximity_ohm: in place of `cable_a`, the resistance by which that cable says what it bears. Outside the ranges
+            of IEC 61851-1 no current flows.
         min_current_a: below this they take nothing.
         sleeps_after_min: offered nothing for so long they sleep until their pilot is interrupted; None for never.
         needs_ventilation: they charge only where the place is ventilated.
+        digital: they speak ISO 15118.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$")]
@@ -51,14 +57,22 @@ class VehicleKind(_Table):
     taper_soc: Share = 0.8
     efficiency: Annotated[float, Field(gt=0.5, le=1)] = 0.92
     cable_a: Literal[13, 20, 32, 63] | None = None
+    proximity_ohm: Positive | None = None
     min_current_a: Annotated[float, Field(ge=6, le=32)] = 6.0
     sleeps_after_min: Positive | None = None
     needs_ventilation: bool = False
+    digital: bool = False
+
+    @model_validator(mode="after")
+    def _one_cable(self) -> VehicleKind:
+        if self.cable_a is not None and self.proximity_ohm is not None:
+            raise ValueError("give cable_a or proximity_ohm, not both")
+        return self
 
     @property
-    def cable(self) -> Cable | None:
-        """The cable that its vehicles bring along."""
-        return None if self.cable_a is None else Cable(self.cable_a)
+    def resistance_ohm(self) -> float | None:
+        """By which the cable that its vehicles bring along says what it bears."""
+        return self.proximity_ohm if self.cable_a is None else Cable(self.cable_a).resistance_ohm
 
     @property
     def habits(self) -> Habits:
@@ -67,6 +81,7 @@ class VehicleKind(_Table):
             min_current_a=self.min_current_a,
             needs_ventilation=self.needs_ventilation,
             sleeps_after_s=None if self.sleeps_after_min is None else self.sleeps_after_min * 60,
+            digital=self.digital,
         )
 
     def tag(self, number: int) -> str:
@@ -109,6 +124,12 @@ class ExplicitSession(_Table):
     depart_min: Positive
     energy_kwh: Positive
     soc: Share | None = None
+
+    @model_validator(mode="after")
+    def _leaves_after_it_came(self) -> ExplicitSession:
+        if not self.depart_min > self.arrive_min:
+            raise ValueError(f"depart_min = {self.depart_min:g} must be after arrive_min = {self.arrive_min:g}")
+        return self
 
 
 class Replay(_Table):
@@ -188,6 +209,11 @@ class Build(_Table):
     wakes_after_s: Positive | None = None
     switches_phases: bool = False
     meter_error: Annotated[float, Field(ge=-0.1, le=0.1)] = 0.0
+    digital: bool = False
+    rotation: tuple[Rotation, ...] = ()
+    failing_resets: Annotated[int, Field(ge=0)] = 0
+    failing_firmware: Literal["", "download", "install"] = ""
+    failing_uploads: bool = False
 
     @property
     def hardware(self) -> Hardware:
@@ -204,6 +230,8 @@ class Scenario(_Table):
         requests: whether drivers' wishes are announced on `depot/{site}/request`.
         quirks: charger → names out of `simulators.quirks.QUIRKS`.
         hardware: charger → how it is built.
+        settings: charger → values of its OCPP configuration keys that it is delivered with.
+        events: what happens to chargers, and when.
     """
 
     start: datetime
@@ -219,6 +247,8 @@ class Scenario(_Table):
     requests: bool = True
     quirks: dict[str, tuple[str, ...]] = {}
     hardware: dict[str, Build] = {}
+    settings: dict[str, dict[str, str]] = {}
+    events: tuple[Event, ...] = ()
 
     @field_validator("timezone")
     @classmethod
@@ -244,6 +274,14 @@ class Scenario(_Table):
             for name in names:
                 if name not in QUIRKS:
                     raise ValueError(f"unknown quirk {name!r}: choose from {', '.join(sorted(QUIRKS))}")
+        for one, other in pairwise(sorted(self.sessions, key=lambda s: (s.connector, s.arrive_min))):
+            if one.connector == other.connector and other.arrive_min < one.depart_min:
+                raise ValueError(
+                    f"sessions: {one.connector} is taken until depart_min = {one.depart_min:g}, "
+                    f"so nobody can come at arrive_min = {other.arrive_min:g}"
+                )
+        for clash in clashes(self.events):
+            raise ValueError(f"events: {clash}")
         return self
 
     @property
@@ -270,7 +308,13 @@ def load_scenario(table: dict[str, Any]) -> Scenario:
     try:
         return Scenario.model_validate(table)
     except ValidationError as error:
-        faults = "; ".join(
-            f"scenario.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(_told(fault) for fault in error.errors())
         raise ConfigurationError(faults) from error
+
+
+def _told(fault: ErrorDetails) -> str:
+    """A fault by its field, and its value where that is one."""
+    field = ".".join(("scenario", *(str(part) for part in fault["loc"])))
+    value = fault["input"]
+    got = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{field}: {fault['msg']}{got}"

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.authorisation import Authorisation
+from simulators.authorisation import Authorisation, is_accepted
+from simulators.expected import Expected, RemoteStart
 from simulators.machine import Machine
 from simulators.outbox import Outgoing
 from simulators.profile_store import ACCEPTED, parse_profile
@@ -19,6 +20,7 @@ from simulators.vehicle import Vehicle
 from simulators.wire import Payload
 from twin_core.models.charger import ProfilePurpose
 from twin_core.models.ids import IdTag
+from twin_core.models.quantities import power_kw
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +32,8 @@ _SHOWN_BY_DRIVER = frozenset({"Local", "EVDisconnected"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
-    """A remote start that waits for a vehicle."""
-
-    id_tag: IdTag
-    profile: Payload | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Interrupted:
-    """A transaction that ran when the power went."""
+class _Ended:
+    """A transaction as it stood when it ended, or when the power went."""
 
     running: LocalTransaction
     meter_wh: int
@@ -55,7 +49,6 @@ class Sessions:
 
     __slots__ = (
         "_authorisation",
-        "_began_with",
         "_expected",
         "_interrupted",
         "_machine",
@@ -74,43 +67,55 @@ class Sessions:
         self._authorisation = authorisation
         self._reservations = reservations
         self._tags: dict[int, IdTag] = {}
-        self._expected: dict[int, _Expected] = {}
-        self._interrupted: dict[int, _Interrupted] = {}
-        self._began_with: dict[int, Payload] = {}
+        self._expected = Expected(machine)
+        self._interrupted: dict[int, _Ended] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.history: deque[tuple[int, LocalTransaction]] = deque(maxlen=_REMEMBERED)
 
     # The driver ------------------------------------------------------------------------------------------------------
 
     async def plug(self, number: int, vehicle: Vehicle, id_tag: IdTag) -> bool:
-        """A vehicle is plugged in and its driver shows a tag; whether a transaction began."""
-        self._machine.advance()
-        outlet = self._machine.station.outlets[number]
+        """A vehicle is plugged in and its driver shows a tag; whether a transaction runs.
+
+        One that runs without a vehicle, as `StopTransactionOnEVSideDisconnect` allows, goes on, whoever is plugged in.
+        """
+        machine = self._machine
+        outlet = machine.station.outlets[number]
+        machine.advance()
+        vehicle.arrive(machine.clock.now().monotonic_s)
         outlet.vehicle = vehicle
+        outlet.locked = False
+        machine.station.reconsider()
+        machine.wake.set()
+        if not machine.powered.is_set() or outlet.transaction is not None:
+            return outlet.transaction is not None
         self._tags[number] = id_tag
-        expected = self._expected.pop(number, None)
-        self._forget_expected(number)
-        self._reports.status(number)
-        self._machine.wake.set()
-        if expected is not None:
+        expected = self._expected.take(number)
+        self._reports.notice(number)
+        if expected is not None and self._open_to(outlet, expected.id_tag):
             self._tags[number] = expected.id_tag
             self.start(number, expected.id_tag, expected.profile)
             return True
-        if not self._open_to(outlet, id_tag):
+        if not self._may_be_open_to(outlet, id_tag):
             return False
         if await self._authorisation.permits(id_tag) and outlet.vehicle is vehicle and self._open_to(outlet, id_tag):
             self.start(number, id_tag)
         return outlet.transaction is not None
 
     async def swipe(self, number: int, id_tag: IdTag) -> bool:
-        """A driver shows a tag: it stops the transaction it may stop, or starts one; whether it did."""
+        """A driver shows a tag: it stops the transaction or frees the cable it may, or starts one; whether it did."""
         outlet = self._machine.station.outlets[number]
         running = outlet.transaction
+        if not self._machine.powered.is_set():
+            return False
+        if outlet.locked and running is None:
+            return self._take_cable(number, id_tag)
         if running is None:
             vehicle = outlet.vehicle
-            if vehicle is None or not self._open_to(outlet, id_tag):
+            if vehicle is None or not self._may_be_open_to(outlet, id_tag):
                 return False
-            if not await self._authorisation.permits(id_tag) or outlet.vehicle is not vehicle:
+            permitted = await self._authorisation.permits(id_tag)
+            if not permitted or outlet.vehicle is not vehicle or not self._open_to(outlet, id_tag):
                 return False
             self._tags[number] = id_tag
             self.start(number, id_tag)
@@ -124,18 +129,64 @@ class Sessions:
         return True
 
     def unplug(self, number: int) -> Vehicle | None:
-        """The vehicle leaves; it is handed back as it is then."""
-        self.stop(number, "EVDisconnected")
+        """The cable is unplugged at the vehicle, which is handed back.
+
+        A cable that the vehicle brought stays locked in here while the transaction goes on, and where
+        `UnlockConnectorOnEVSideDisconnect` says so also when this ends it.
+        """
+        configuration = self._machine.configuration
         outlet = self._machine.station.outlets[number]
-        self._reports.status_if_new(number)
+        self._machine.advance()
+        was_running = outlet.transaction is not None
+        if configuration.flag("StopTransactionOnEVSideDisconnect"):
+            self.stop(number, "EVDisconnected")
+        self._reports.notice(number)
         vehicle = outlet.release()
-        self._tags.pop(number, None)
-        self._reports.status(number)
+        if vehicle is not None and vehicle.proximity_ohm is not None and was_running:
+            unlocks = configuration.flag("UnlockConnectorOnEVSideDisconnect")
+            outlet.locked = outlet.transaction is not None or not unlocks
+        if outlet.transaction is None and not outlet.locked:
+            self._tags.pop(number, None)
+        self._machine.station.reconsider()
+        self._reports.notice(number)
         return vehicle
 
+    async def leave(self, number: int, id_tag: IdTag) -> Vehicle | None:
+        """As `unplug`, by a driver who leaves neither a transaction nor a cable behind: a tag ends both."""
+        outlet = self._machine.station.outlets[number]
+        ends_it = self._machine.configuration.flag("StopTransactionOnEVSideDisconnect")
+        if outlet.transaction is not None and not ends_it:
+            await self.swipe(number, id_tag)
+        vehicle = self.unplug(number)
+        if outlet.locked:
+            await self.swipe(number, id_tag)
+        return vehicle
+
+    def unlock(self, number: int) -> None:
+        """Let go of the cable; a transaction that runs there ends first."""
+        self.stop(number, "UnlockCommand")
+        self._machine.station.outlets[number].locked = False
+        self._reports.notice(number)
+
+    def _take_cable(self, number: int, id_tag: IdTag) -> bool:
+        if not self._authorisation.same_group(id_tag, self._tags.get(number, id_tag)):
+            return False
+        self._tags.pop(number, None)
+        self.unlock(number)
+        return True
+
     def _open_to(self, outlet: Outlet, id_tag: str) -> bool:
-        closed = not outlet.available or outlet.transaction is not None or self._machine.installing
-        return not closed and not self._reservations.blocks(outlet.number, id_tag)
+        return self._usable(outlet) and not self._reservations.blocks(outlet.number, id_tag)
+
+    def _may_be_open_to(self, outlet: Outlet, id_tag: str) -> bool:
+        """As far as is known before the central system is asked: it may name the group a connector is kept for."""
+        unknown = self._authorisation.parent(id_tag) is None and self._reservations.is_for_a_group(outlet.number)
+        return self._open_to(outlet, id_tag) or (unknown and self._usable(outlet))
+
+    def _usable(self, outlet: Outlet) -> bool:
+        machine = self._machine
+        closed = outlet.transaction is not None or outlet.locked or outlet.fault is not None
+        return not closed and outlet.available and not machine.installing and machine.powered.is_set()
 
     # Remote start and stop -------------------------------------------------------------------------------------------
 
@@ -195,15 +246,7 @@ class Sessions:
             self._tags[number] = id_tag
             self.start(number, id_tag, profile)
             return
-        self._expected[number] = _Expected(id_tag, profile)
-        self._machine.expecting.add(number)
-        timeout_s = self._machine.configuration.number("ConnectionTimeOut")
-        self._machine.later(f"expected {number}", timeout_s, lambda: self._forget_expected(number))
-
-    def _forget_expected(self, number: int) -> None:
-        self._expected.pop(number, None)
-        self._machine.expecting.discard(number)
-        self._machine.agenda.cancel(f"expected {number}")
+        self._expected.put(number, RemoteStart(id_tag, profile))
 
     # Transactions ----------------------------------------------------------------------------------------------------
 
@@ -226,10 +269,8 @@ class Sessions:
         if reservation is not None:
             self._reservations.end(reservation.id)
         self._put("StartTransaction", payload, lambda answer: self._started(number, running, answer))
-        begin = self._reports.transaction_value(number, "Transaction.Begin")
-        if begin is not None:
-            self._began_with[number] = begin
         self._reports.begin_sampling(number)
+        self._reports.transaction_data.begin(number, self._reports.reading(number))
         machine.wake.set()
 
     def _put(self, action: str, payload: Payload, on_answer: Callable[[Payload], None]) -> None:
@@ -245,11 +286,26 @@ class Sessions:
         identifier = answer.get("transactionId")
         running.id = identifier if isinstance(identifier, int) else None
         self._authorisation.learn(running.id_tag, answer)
-        running.accepted = answer.get("idTagInfo", {}).get("status", "Accepted") == "Accepted"
+        if not is_accepted(answer):
+            outlet = self._machine.station.outlets[number]
+            running.supply_until_wh = _register_wh(outlet) + self._machine.configuration.number("MaxEnergyOnInvalidId")
+        self.look()
         self._machine.station.reconsider()
-        must_stop = self._machine.configuration.flag("StopTransactionOnInvalidId")
-        if not running.accepted and must_stop and self._machine.station.outlets[number].transaction is running:
-            self.stop(number, "DeAuthorized")
+
+    def look(self) -> None:
+        """End the supply of those whose tag was found invalid and who have had what they may still have."""
+        for number, outlet in self._machine.station.outlets.items():
+            running = outlet.transaction
+            if running is None or running.supply_until_wh is None or not running.accepted:
+                continue
+            until_next_look_wh = power_kw(sum(outlet.metered_currents()), 1) / 3.6
+            if _register_wh(outlet) + until_next_look_wh >= running.supply_until_wh:
+                running.accepted = False
+                if outlet.vehicle is not None:
+                    outlet.vehicle.cut()
+                self._machine.station.reconsider()
+                if self._machine.configuration.flag("StopTransactionOnInvalidId"):
+                    self.stop(number, "DeAuthorized")
 
     def stop(self, number: int, reason: str, id_tag: IdTag | None = None) -> None:
         """End the transaction at a connector, if there is one; `id_tag` is the one shown to stop it."""
@@ -259,34 +315,26 @@ class Sessions:
         running = outlet.transaction
         if running is None:
             return
-        end = self._reports.transaction_value(number, "Transaction.End")
+        self._reports.transaction_data.add(number, self._reports.reading(number), "Transaction.End")
         shown = (id_tag or running.id_tag) if reason in _SHOWN_BY_DRIVER else None
-        self._tell_end(
-            number, running, reason, _Interrupted(running, _register_wh(outlet), machine.stamp()), end, shown
-        )
+        self._tell_end(number, reason, _Ended(running, _register_wh(outlet), machine.stamp()), shown)
         outlet.transaction = None
-        outlet.finishing = True
+        outlet.finishing = outlet.vehicle is not None
+        outlet.locked = outlet.locked and reason == "DeAuthorized"
         outlet.available = outlet.available and not outlet.out_of_service_next
         machine.station.profiles.end_transaction(number)
         machine.station.reconsider()
         machine.advance()
         machine.wake.set()
 
-    def _tell_end(
-        self,
-        number: int,
-        running: LocalTransaction,
-        reason: str,
-        ended: _Interrupted,
-        end: Payload | None = None,
-        id_tag: IdTag | None = None,
-    ) -> None:
+    def _tell_end(self, number: int, reason: str, ended: _Ended, id_tag: IdTag | None = None) -> None:
         """Put StopTransaction into the queue, its transaction id as it is known when it is sent."""
+        running = ended.running
         running.meter_stop_wh = ended.meter_wh
         payload: Payload = {"meterStop": ended.meter_wh, "timestamp": ended.stamp, "reason": reason}
         if id_tag is not None:
             payload["idTag"] = id_tag
-        values = [value for value in (self._began_with.pop(number, None), end) if value is not None]
+        values = self._reports.transaction_data.end(number)
         if values:
             payload["transactionData"] = values
 
@@ -305,11 +353,10 @@ class Sessions:
         """The power goes: nothing is said, nothing is offered, and what ran is remembered."""
         machine = self._machine
         stamp = machine.stamp()
-        for number in list(self._expected):
-            self._forget_expected(number)
+        self._expected.forget()
         for number, outlet in machine.station.outlets.items():
             if outlet.transaction is not None:
-                self._interrupted[number] = _Interrupted(outlet.transaction, _register_wh(outlet), stamp)
+                self._interrupted[number] = _Ended(outlet.transaction, _register_wh(outlet), stamp)
                 outlet.transaction = None
         machine.station.reconsider()
         machine.advance()
@@ -317,13 +364,14 @@ class Sessions:
     def power_back(self, reason: str, *, resume: bool) -> None:
         """Take up what was interrupted, where the vehicle is still here, or end it as of the interruption."""
         station = self._machine.station
+        waits = not self._machine.configuration.flag("StopTransactionOnEVSideDisconnect")
         for number, interrupted in self._interrupted.items():
             outlet = station.outlets[number]
-            if resume and outlet.vehicle is not None and outlet.transaction is None:
+            if resume and (waits or outlet.vehicle is not None) and outlet.transaction is None:
                 outlet.transaction = interrupted.running
                 self._reports.begin_sampling(number)
                 continue
-            self._tell_end(number, interrupted.running, reason, interrupted)
+            self._tell_end(number, reason, interrupted)
             outlet.finishing = outlet.vehicle is not None and outlet.transaction is None
             outlet.available = outlet.available and not outlet.out_of_service_next
             station.profiles.end_transaction(number)

@@ -23,6 +23,8 @@ from twin_core.models.quantities import MINIMUM_CURRENT_A, NO_CURRENT, PhaseCurr
 
 __all__ = ["LocalTransaction", "Outlet", "Station"]
 
+MATCH_S = 15.0
+"""Time in which a charger tries to reach a vehicle by ISO 15118 before it offers by the duty cycle what it has."""
 SWITCH_S = 10.0
 """Pause a charger makes to go over to another number of phases."""
 _LOOK_AHEAD_S = 3600.0
@@ -58,15 +60,12 @@ class Station:
         self._begun_s = at_s
         self._valid_until_s = -math.inf
         self._version = -1
-        self.fit(hardware)
-
-    def fit(self, hardware: Hardware) -> None:
-        """Build it another way, while nothing is plugged in."""
         self.hardware = hardware
         self._wakers = {number: Waker(hardware.wakes_after_s) for number in self.outlets}
         for outlet in self.outlets.values():
             outlet.meter_error = hardware.meter_error
-        self.reconsider()
+        for outlet, rotation in zip(self.outlets.values(), hardware.rotation, strict=False):
+            outlet.turn(rotation)
 
     @property
     def own_s(self) -> float:
@@ -78,9 +77,9 @@ class Station:
         """The charge point's own clock."""
         return datetime.fromtimestamp(self.own_s, UTC)
 
-    def set_clock(self, own_utc: datetime) -> None:
-        """Set the charge point's clock."""
-        self.clock_offset_s = own_utc.timestamp() - self._at_s
+    def set_clock(self, own_s: float) -> None:
+        """Set the charge point's clock, at the moment it was advanced to, to a Unix time."""
+        self.clock_offset_s = own_s - self._at_s
         self.reconsider()
 
     def uptime_s(self) -> float:
@@ -128,7 +127,7 @@ class Station:
     def fail(self, number: int, fault: PilotFault) -> None:
         """Something breaks at a connector: its contactor opens at once."""
         outlet = self.outlets[number]
-        outlet.fault = fault
+        outlet.broken = fault
         outlet.offered_a = 0.0
         if outlet.vehicle is not None:
             outlet.vehicle.cut()
@@ -136,7 +135,7 @@ class Station:
 
     def mend(self, number: int) -> None:
         """What was broken at a connector is whole again."""
-        self.outlets[number].fault = None
+        self.outlets[number].broken = None
         self.reconsider()
 
     # What is offered -------------------------------------------------------------------------------------------------
@@ -175,8 +174,18 @@ class Station:
         pulse, again_s = self._wakers[outlet.number].look(vehicle, granted_a, self._at_s)
         outlet.interrupted = pulse
         outlet.offered_a = 0.0 if pulse else granted_a
-        vehicle.offer(outlet.offered_a, self._at_s)
-        return again_s
+        matched_s = self._matched_s(outlet)
+        speaks = self.hardware.digital and outlet.fault is None
+        outlet.digital = speaks and (vehicle.habits.digital or self._at_s < matched_s)
+        message_a = outlet.offered_a if vehicle.habits.digital and self._at_s >= matched_s else None
+        vehicle.offer(outlet.duty_percent, self._at_s, message_a=message_a)
+        return min(again_s, matched_s) if self._at_s < matched_s else again_s
+
+    def _matched_s(self, outlet: Outlet) -> float:
+        """When it is known whether the vehicle speaks ISO 15118, on the monotonic clock."""
+        if not self.hardware.digital or outlet.transaction is None:
+            return -math.inf
+        return outlet.transaction.started_s - self.clock_offset_s + MATCH_S
 
     def _disobeys(self) -> bool:
         since = self.quirks.disobeys_from_s
@@ -185,9 +194,9 @@ class Station:
     def _claim(self, outlet: Outlet) -> tuple[Claim | None, float]:
         """What an outlet asks of the supply, None for nothing, and until when on the monotonic clock."""
         running, vehicle = outlet.transaction, outlet.vehicle
-        if running is None or not running.accepted or not outlet.available:
+        if running is None or vehicle is None or not running.accepted or not outlet.available:
             return None, math.inf
-        if vehicle is not None and vehicle.habits.needs_ventilation and not self.hardware.ventilated:
+        if vehicle.habits.needs_ventilation and not self.hardware.ventilated:
             return None, math.inf
         step, until_s = self._now(self.profiles.profiles, self.scene(outlet.number))
         if self._disobeys():
@@ -198,7 +207,7 @@ class Station:
         wish_a = self._wish(outlet, step.limit_a)
         # A limit below what pays is obeyed; the supply is only not cut up so small by the charger itself.
         least_a = max(MINIMUM_CURRENT_A, min(step.least_a, wish_a))
-        phases = outlet.spec.phases[: outlet.phases_on]
+        phases = outlet.wiring(outlet.phases_on)
         return Claim(outlet.number, wish_a, phases, running.started_s, least_a), until_s
 
     def _wish(self, outlet: Outlet, limit_a: float | None) -> float:

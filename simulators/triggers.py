@@ -20,7 +20,7 @@ def _statuses(controller: Controller, number: int | None) -> None:
 
 def _samples(controller: Controller, number: int | None) -> None:
     for one in controller.station.outlets if not number else (number,):
-        controller.reports.sample(one, "Trigger")
+        controller.reports.sample(one)
 
 
 TRIGGERS: Final[dict[str, Trigger]] = {

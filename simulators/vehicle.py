@@ -12,7 +12,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 
-from simulators.pilot import Cable
+from simulators.pilot import asks_digitally, offered_by
 from twin_core.models.quantities import MINIMUM_CURRENT_A, power_kw
 
 FOLLOW_S = 5.0
@@ -84,11 +84,13 @@ class Habits:
         min_current_a: offers below this are as good as none to it.
         needs_ventilation: it asks for state D, and takes nothing where the place is not ventilated.
         sleeps_after_s: offered nothing for so long it sleeps until its pilot is interrupted; None for never.
+        digital: it speaks ISO 15118, and follows the current it is told where the pilot says so.
     """
 
     min_current_a: float = MINIMUM_CURRENT_A
     needs_ventilation: bool = False
     sleeps_after_s: float | None = None
+    digital: bool = False
 
 
 class Vehicle:
@@ -96,7 +98,7 @@ class Vehicle:
 
     Attributes:
         wanted_kwh: energy from the socket after which it stops by itself.
-        cable: that it brought along; None for one that is part of the charger.
+        proximity_ohm: by which the cable that it brought says what it bears; None for one that is part of the charger.
         n_phases: phases it draws from where it is plugged in.
         delivered_kwh: energy from the socket so far.
         current_a: current per phase it draws now.
@@ -112,13 +114,13 @@ class Vehicle:
         at_s: float,
         rng: random.Random,
         habits: Habits = Habits(),
-        cable: Cable | None = None,
+        proximity_ohm: float | None = None,
     ) -> None:
         self.battery = battery
         self.soc = soc
         self.wanted_kwh = wanted_kwh
         self.habits = habits
-        self.cable = cable
+        self.proximity_ohm = proximity_ohm
         self.n_phases = battery.n_phases
         self.delivered_kwh = 0.0
         self.current_a = 0.0
@@ -150,8 +152,15 @@ class Vehicle:
         """It is, or goes on, at an outlet with so many phases."""
         self.n_phases = min(n_phases, self.battery.n_phases)
 
-    def offer(self, offered_a: float, at_s: float) -> None:
-        """The pilot changes at a moment not before the one it was advanced to."""
+    def offer(self, duty: float | None, at_s: float, *, message_a: float | None = None) -> None:
+        """The pilot changes at a moment not before the one it was advanced to.
+
+        Args:
+            duty: in percent; None for a steady pilot.
+            at_s: when.
+            message_a: current per phase that it is told digitally, where the duty cycle says that it is.
+        """
+        offered_a = (message_a or 0.0) if asks_digitally(duty) else offered_by(duty)
         if offered_a != self._announced_a:
             self._announced_a = offered_a
             self._pending.append((at_s + self._delay_s, offered_a))
@@ -162,6 +171,11 @@ class Vehicle:
         self._pending.clear()
         self._announced_a = 0.0
         self._see(0.0)
+
+    def arrive(self, at_s: float) -> None:
+        """It is plugged in: what it did not live through, it stood somewhere else."""
+        self._at_s = max(self._at_s, at_s)
+        self.wake()
 
     def wake(self) -> None:
         """The pilot was interrupted: a sleeping vehicle looks at it again."""

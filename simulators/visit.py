@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.pilot import Cable
+from simulators.pilot import cable_of
 from simulators.vehicle import Battery, Habits
 from twin_core.models.charger import ConnectorSpec
 from twin_core.models.ids import ConnectorId, IdTag
@@ -24,7 +24,7 @@ class PlannedSession:
         soc: state of charge at arrival.
         battery: of the vehicle, at this connector.
         habits: of the vehicle.
-        cable: that it brings along; None where the charger has one of its own.
+        proximity_ohm: by which the cable that it brings says what it bears; None where the charger has its own.
     """
 
     id_tag: IdTag
@@ -35,7 +35,7 @@ class PlannedSession:
     soc: float
     battery: Battery
     habits: Habits = Habits()
-    cable: Cable | None = None
+    proximity_ohm: float | None = None
 
     @property
     def stay_s(self) -> float:
@@ -47,5 +47,7 @@ def feasible_kwh(session: PlannedSession, connector: ConnectorSpec, *, reaction_
     """Energy the visit allows at full power, cable and taper included."""
     seconds = session.stay_s - reaction_s
     installed = len(connector.phases)
-    cable_a = connector.hardware_max_a if session.cable is None else float(session.cable)
-    return session.battery.deliverable_kwh(session.soc, min(connector.hardware_max_a, cable_a), installed, seconds)
+    most_a = connector.hardware_max_a
+    if session.proximity_ohm is not None:
+        most_a = min(most_a, cable_of(session.proximity_ohm) or 0.0)
+    return session.battery.deliverable_kwh(session.soc, most_a, installed, seconds)

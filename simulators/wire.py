@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -55,7 +57,12 @@ class LinkLostError(Exception):
 
 @dataclass(slots=True)
 class WireCounts:
-    """What a charge point saw on its wire."""
+    """What a charge point saw on its wire.
+
+    Attributes:
+        refused: requests it answered with an error, by code.
+        extra: requests that held more than they may, by action.
+    """
 
     calls_sent: int = 0
     calls_received: int = 0
@@ -65,6 +72,8 @@ class WireCounts:
     malformed: int = 0
     unmatched: int = 0
     dropped: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
 
 
 class Link:
@@ -81,6 +90,7 @@ class Link:
         self._inbox: list[tuple[str, str, Payload]] = []
         self._answering: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._pong: Awaitable[float] | None = None
 
     async def serve(self) -> None:
         """Read and answer until the link ends; never raises for what the other side does."""
@@ -123,6 +133,15 @@ class Link:
                 del self._waiting[unique_id]
                 if answer.done() and not answer.cancelled():
                     answer.exception()
+
+    async def ping(self) -> None:
+        """Send a ping, unless the last one waits for its pong; that a link is dead is told by requests, not by this."""
+        if isinstance(self._pong, asyncio.Future) and not self._pong.done():
+            return
+        try:
+            self._pong = await self._socket.ping()
+        except ConnectionClosed:
+            return
 
     async def close(self) -> None:
         """End the link."""
@@ -180,6 +199,7 @@ class Link:
                 continue
             except CallError as error:
                 self._counts.errors_sent += 1
+                self._counts.refused[error.code] += 1
                 answer = [CALL_ERROR, unique_id, error.code, error.description[:255], {}]
             try:
                 await self._send(answer)
@@ -198,6 +218,7 @@ async def open_link(
     ids: Callable[[], str],
     *,
     authorization: str | None = None,
+    tls: ssl.SSLContext | None = None,
     opening: Opening | None = None,
     dress: Callable[[ClientConnection], OddSocket] | None = None,
 ) -> Link:
@@ -209,6 +230,7 @@ async def open_link(
         counts: where to count what happens.
         ids: makes unique ids.
         authorization: value of the Authorization header.
+        tls: what is trusted and shown, for a wss address; None trusts the machine's own list and shows nothing.
         opening: how a quirk would have it opened.
         dress: puts quirks between the socket and the link.
 
@@ -219,6 +241,7 @@ async def open_link(
     opening = opening or Opening(url)
     socket = await connect(
         opening.url,
+        ssl=tls or (True if opening.url.startswith("wss:") else None),
         subprotocols=[Subprotocol(name) for name in opening.subprotocols] or None,
         additional_headers=headers,
         compression="deflate" if opening.compression else None,

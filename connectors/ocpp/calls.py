@@ -1,4 +1,4 @@
-"""Our CALLs to one charger and their answers: one outstanding at a time, found by unique id.
+"""Our CALLs to one charger and their answers: one outstanding at a time, found by unique id. A grant goes first.
 
 An answer that comes after the wait was given up still reaches whoever asked; one that nobody asked for is dropped and
 counted. A CALLERROR is an outcome of its own and never success.
@@ -7,7 +7,9 @@ counted. A CALLERROR is an outcome of its own and never success.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -52,11 +54,7 @@ LateHandler = Callable[[CallOutcome], None]
 
 
 class CallTable:
-    """The CALLs of one link.
-
-    Attributes:
-        line: held while a call is outstanding. Take it first to decide at the last moment what to `ask`.
-    """
+    """The CALLs of one link."""
 
     def __init__(
         self,
@@ -64,6 +62,7 @@ class CallTable:
         counters: LinkCounters,
         *,
         timeout_s: float,
+        yields_after_s: float = math.inf,
         on_silence: Callable[[int], None],
     ) -> None:
         """Start with nothing outstanding.
@@ -72,12 +71,16 @@ class CallTable:
             send: puts a frame onto the wire.
             counters: where calls and timeouts are counted.
             timeout_s: how long to wait for an answer, sending included.
+            yields_after_s: how long a grant waits at most for the answer to something else.
             on_silence: told how many calls in a row went unanswered, after each that did.
         """
-        self.line = asyncio.Lock()
         self._send = send
         self._counters = counters
         self._timeout_s = timeout_s
+        self._yields_after_s = yields_after_s
+        self._others = asyncio.Lock()
+        self._under_way: tuple[asyncio.Event, float] | None = None
+        self._grant_over: asyncio.Event | None = None
         self._on_silence = on_silence
         self._ids = count(1)
         self._waiting: dict[str, asyncio.Future[CallOutcome]] = {}
@@ -86,13 +89,40 @@ class CallTable:
         self._lost = False
 
     async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
-        """Ask as soon as the line is free; see `ask`.
+        """Ask once everything asked before is answered and no grant is under way; see `ask`.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
-        async with self.line:
-            return await self.ask(action, payload, timeout_s=timeout_s)
+        async with self._others:
+            while (over := self._grant_over) is not None:
+                await over.wait()
+            answered = asyncio.Event()
+            self._under_way = (answered, asyncio.get_running_loop().time())
+            try:
+                return await self.ask(action, payload, timeout_s=timeout_s)
+            finally:
+                self._under_way = None
+                answered.set()
+
+    @asynccontextmanager
+    async def grant_line(self) -> AsyncIterator[None]:
+        """The line for a grant, which waits for no more than the one question under way, and for that not long.
+
+        What that question is answered later still reaches whoever asked. Taken by one task only; decide within what to
+        `ask`.
+        """
+        over = self._grant_over = asyncio.Event()
+        try:
+            if self._under_way is not None:
+                answered, since_s = self._under_way
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(since_s + self._yields_after_s):
+                        await answered.wait()
+            yield
+        finally:
+            self._grant_over = None
+            over.set()
 
     async def ask(
         self, action: str, payload: Payload, on_late: LateHandler | None = None, *, timeout_s: float = 0.0

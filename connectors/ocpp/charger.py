@@ -7,6 +7,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
@@ -181,10 +182,11 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Stranger:
-    """A transaction that meter samples name and nobody here knows."""
+    """A transaction that meter samples name and nobody here knows; the register is that of the first, at `since`."""
 
     transaction: TransactionId
     register_kwh: float | None
+    since: datetime
     seen: int = 1
 
 

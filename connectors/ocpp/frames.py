@@ -25,16 +25,24 @@ MAX_ACTION_LENGTH = 64
 
 _ANSWER_BEGINS = re.compile(rb'\s*\[\s*"?[34]"?\s*,\s*"([\x21-\x7e]{1,128}?)"\s*,')
 
+_LENGTHS = {2: 4, 3: 3, 4: 5}
+"""Elements of each type of message."""
+
 _TYPES: dict[Any, int] = {2: 2, 3: 3, 4: 4, "2": 2, "3": 3, "4": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """[2, id, action, payload]: the peer asks."""
+    """[2, id, action, payload]: the peer asks.
+
+    Attributes:
+        sloppy: it is not quite by the standard, and was read all the same; so with the others.
+    """
 
     unique_id: UniqueId
     action: str
     payload: Payload
+    sloppy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class CallResult:
 
     unique_id: str
     payload: Payload
+    sloppy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class CallError:
     unique_id: str
     code: str
     description: str
+    sloppy: bool = False
 
 
 Frame = Call | CallResult | CallError
@@ -101,14 +111,15 @@ def decode(data: bytes) -> Frame:
     unique_id = message[1]
     if type(unique_id) not in (str, int) or len(str_id := str(unique_id)) > MAX_UNIQUE_ID_LENGTH or not str_id:
         raise FrameError("frame-bad-id", f"unique id {ascii(unique_id)[:40]}")
+    sloppy = type(message[0]) is not int or type(unique_id) is not str or len(message) != _LENGTHS[kind]
     if kind == 2:
-        return _call(unique_id, message)
+        return _call(unique_id, message, sloppy=sloppy)
     if kind == 3:
         payload = message[2] if len(message) > 2 else None
         if payload is not None and type(payload) is not dict:
             raise FrameError("result-not-an-object", f"payload is a {type(payload).__name__}", answers=str_id)
-        return CallResult(str_id, payload or {})
-    return CallError(str_id, _text(message, 2), _text(message, 3))
+        return CallResult(str_id, payload or {}, sloppy or payload is None)
+    return CallError(str_id, _text(message, 2), _text(message, 3), sloppy)
 
 
 def _torn_answer(data: bytes) -> str | None:
@@ -117,14 +128,14 @@ def _torn_answer(data: bytes) -> str | None:
     return None if begin is None else begin[1].decode("ascii", "replace")
 
 
-def _call(unique_id: UniqueId, message: list[Any]) -> Call:
+def _call(unique_id: UniqueId, message: list[Any], *, sloppy: bool) -> Call:
     action = message[2] if len(message) > 2 else None
     if type(action) is not str or not 0 < len(action) <= MAX_ACTION_LENGTH:
         raise FrameError("call-bad-action", f"action {ascii(action)[:40]}", reply_to=unique_id)
     payload = message[3] if len(message) > 3 else None
     if payload is not None and type(payload) is not dict:
         raise FrameError("call-not-an-object", f"payload is a {type(payload).__name__}", reply_to=unique_id)
-    return Call(unique_id, action, payload or {})
+    return Call(unique_id, action, payload or {}, sloppy or payload is None)
 
 
 def _text(message: list[Any], position: int) -> str:

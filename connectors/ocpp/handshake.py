@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -15,6 +16,9 @@ from twin_core.models.ids import ChargerId, charger_id
 
 MAX_LOGINS_REMEMBERED = 4096
 MAX_BACKOFF_S = 60.0
+
+_HEX_KEY = re.compile(rb"([0-9A-Fa-f]{2}){16,20}")
+"""A password of 16 to 20 bytes in hexadecimal."""
 
 _OURS = frozenset({"ocpp1.6", "ocpp1.6j"})
 
@@ -52,8 +56,11 @@ def chosen_subprotocol(offered: list[str]) -> str | None:
     return None
 
 
-def credentials(headers: Headers) -> tuple[str, str] | None:
-    """User and password of HTTP Basic authentication; None when there are none or they cannot be read."""
+def credentials(headers: Headers) -> tuple[str, bytes] | None:
+    """User and password of HTTP Basic authentication; None when there are none or they cannot be read.
+
+    The password is bytes: the security extension has it drawn at random, and then it is no text.
+    """
     values = headers.get_all("Authorization")
     if len(values) != 1:
         return None
@@ -61,18 +68,24 @@ def credentials(headers: Headers) -> tuple[str, str] | None:
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
+        user, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon else None
     except (binascii.Error, ValueError):
         return None
-    return (user, password) if colon else None
 
 
-def password_matches(identity: ChargerId, expected: str | None, shown: tuple[str, str] | None) -> bool:
-    """Whether the right user shows the right password; takes the same time for every wrong one."""
-    user, password = shown or ("", "")
-    right_password = hmac.compare_digest(password.encode(), (expected or "").encode())
+def password_matches(identity: ChargerId, expected: str | None, shown: tuple[str, bytes] | None) -> bool:
+    """Whether the right user shows the right password; takes the same time for every wrong one.
+
+    One that is expected in hexadecimal, as an AuthorizationKey is written, matches the bytes it means as well as the
+    text it is: many chargers show the text.
+    """
+    user, password = shown or ("", b"")
+    text = (expected or "").encode()
+    meant = bytes.fromhex(text.decode()) if _HEX_KEY.fullmatch(text) else text
+    as_text, as_bytes = hmac.compare_digest(password, text), hmac.compare_digest(password, meant)
     right_user = hmac.compare_digest(user.encode(), identity.encode())
-    return right_password and right_user and expected is not None
+    return (as_text or as_bytes) and right_user and expected is not None
 
 
 @dataclass(slots=True)

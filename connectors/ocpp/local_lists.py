@@ -23,7 +23,8 @@ class LocalLists:
     """Writes the lists that chargers keep.
 
     What a charger has is known by its version. Where it is the one that was written last, only what changed is sent;
-    else, and where the charger wants no changes, the whole list. A list is remembered once the charger has all of it.
+    else, and where the charger wants no changes, the whole list. A list is remembered once the charger has all of it,
+    and counts no more once the charger named another version: whoever changed it may come to the same version again.
     """
 
     def __init__(self, operations: Operations, upkeep: ChargerUpkeep, sink: EventSink, clock: Clock) -> None:
@@ -31,6 +32,7 @@ class LocalLists:
         self._upkeep = upkeep
         self._sink = sink
         self._clock = clock
+        self._changed: set[ChargerId] = set()
 
     async def version(self, charger: ChargerId) -> Answer:
         """Ask which version it has; `number` is that, 0 for an empty list."""
@@ -55,7 +57,9 @@ class LocalLists:
             return found
         wanted = tuple(sorted({entry.id_tag: entry for entry in entries}.values(), key=lambda entry: entry.id_tag))
         known = await self._upkeep.local_list(charger)
-        same = known if known is not None and known.version == found.number else None
+        if known is not None and known.version != found.number:
+            self._changed.add(charger)
+        same = None if charger in self._changed else known
         if same is not None and same.entries == wanted:
             return Answer("SendLocalList", Outcome.DONE, UP_TO_DATE, number=same.version)
         length = await self._max_length(charger)
@@ -71,6 +75,7 @@ class LocalLists:
         if answer.outcome is Outcome.DONE and answer.number is not None:
             fact = LocalListWritten(at=self._clock.now(), charger_id=charger, version=answer.number, entries=wanted)
             await self._upkeep.keep(fact)
+            self._changed.discard(charger)
             self._sink.put(fact)
         return answer
 

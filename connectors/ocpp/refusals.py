@@ -16,6 +16,22 @@ MAX_SOURCES = 20_000
 
 _REST = "(others)"
 
+ERROR_CODES = frozenset(
+    {
+        "FormationViolation",
+        "GenericError",
+        "InternalError",
+        "NotImplemented",
+        "NotSupported",
+        "OccurenceConstraintViolation",
+        "PropertyConstraintViolation",
+        "ProtocolError",
+        "SecurityError",
+        "TypeConstraintViolation",
+    }
+)
+"""Codes of a CALLERROR, OCPP-J 1.6 §4.2.3, in its own spelling."""
+
 
 @dataclass(slots=True)
 class LinkCounters:
@@ -23,7 +39,9 @@ class LinkCounters:
 
     Attributes:
         refused: what was not believed, by cause.
-        flawed: what broke the official schemas and was used as far as it could be read, by message.
+        flawed: what broke the official schemas and was used as far as it could be read, by message; `frame` where it
+            broke the form of messages itself.
+        errors: CALLERRORs that it answered with, by code.
     """
 
     frames_in: int = 0
@@ -35,6 +53,11 @@ class LinkCounters:
     connections: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     flawed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def note_error(self, code: str) -> None:
+        """Count a CALLERROR; codes that the standard does not know are counted together."""
+        self.errors[code if code in ERROR_CODES else _REST] += 1
 
 
 class Refusals:

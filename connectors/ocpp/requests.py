@@ -103,9 +103,13 @@ def get_configuration(keys: Sequence[str] = ()) -> Request:
     return Request("GetConfiguration", {"key": list(keys)} if keys else {}, SLOW_S)
 
 
-def remote_start(id_tag: str, connector: int | None = None) -> Request:
-    """Asks the charger to start a transaction for a tag."""
-    return Request("RemoteStartTransaction", _known({"idTag": id_tag, "connectorId": connector}))
+def remote_start(id_tag: str, connector: int | None = None, profile: Payload | None = None) -> Request:
+    """Asks the charger to start a transaction for a tag, with a TxProfile for it where one comes along.
+
+    The envelope counts no such profile: let it permit no more than the connector's fallback.
+    """
+    payload = {"idTag": id_tag, "connectorId": connector, "chargingProfile": profile}
+    return Request("RemoteStartTransaction", _known(payload))
 
 
 def remote_stop(transaction: int) -> Request:
@@ -129,13 +133,20 @@ def set_charging_profile(connector: int, profile: Payload) -> Request:
 
 
 def clear_charging_profile(
-    *, profile_id: int | None = None, connector: int | None = None, purpose: ChargePurpose | None = None
+    *,
+    profile_id: int | None = None,
+    connector: int | None = None,
+    purpose: ChargePurpose | None = None,
+    stack_level: int | None = None,
 ) -> Request:
     """Removes charging profiles: one, or all that match."""
-    return Request(
-        "ClearChargingProfile",
-        _known({"id": profile_id, "connectorId": connector, "chargingProfilePurpose": purpose}),
-    )
+    payload = {
+        "id": profile_id,
+        "connectorId": connector,
+        "chargingProfilePurpose": purpose,
+        "stackLevel": stack_level,
+    }
+    return Request("ClearChargingProfile", _known(payload))
 
 
 def get_composite_schedule(connector: int, duration_s: int, unit: Literal["A", "W"] | None = None) -> Request:

@@ -91,7 +91,8 @@ def _settings(site: SiteFile) -> Table:
     for name, value in site.control:
         table.add_row(f"control.{name}", escape(str(value)))
     table.add_row("control cycle", f"every {rhythms.tick_s:g} s, plans every {rhythms.plan_every_s:g} s")
-    table.add_row("OCPP", f"ws://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
+    scheme = "ws" if site.ocpp.tls is None else "wss"
+    table.add_row("OCPP", f"{scheme}://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
     mqtt = site.mqtt
     table.add_row("MQTT", "none" if mqtt is None else f"{mqtt.host}:{mqtt.port}, {len(site.meters)} meter(s)")
     table.add_row(

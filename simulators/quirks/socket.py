@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,10 @@ class OddSocket:
     def transport(self) -> asyncio.Transport:
         """Of the connection."""
         return self._socket.transport
+
+    async def ping(self) -> Awaitable[float]:
+        """Send a ping; what is returned waits for its pong."""
+        return await self._socket.ping()
 
     async def close(self) -> None:
         """End the link."""

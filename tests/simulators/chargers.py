@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from simulators.charge_point import ChargePoint
+from simulators.credentials import Credentials
+from simulators.hardware import Hardware
+from simulators.pilot import Cable
 from simulators.quirks import Quirks
 from simulators.vehicle import Battery, Vehicle
 from tests.fakes import LoopClock
@@ -26,10 +29,19 @@ def charger(
     return ChargerSpec(identity, outlets, supply_max_a)
 
 
-def car(*, wanted: float = 20.0, soc: float = 0.2, n_phases: int = 3, max_a: float = 32.0, seed: int = 1) -> Vehicle:
+def car(
+    *,
+    wanted: float = 20.0,
+    soc: float = 0.2,
+    n_phases: int = 3,
+    max_a: float = 32.0,
+    seed: int = 1,
+    cable: Cable | None = None,
+) -> Vehicle:
     battery = Battery(60.0, n_phases=n_phases, max_current_a=max_a)
     at_s = asyncio.get_running_loop().time()
-    return Vehicle(battery, soc=soc, wanted_kwh=wanted, at_s=at_s, rng=random.Random(seed))
+    ohm = None if cable is None else cable.resistance_ohm
+    return Vehicle(battery, soc=soc, wanted_kwh=wanted, at_s=at_s, rng=random.Random(seed), proximity_ohm=ohm)
 
 
 @asynccontextmanager
@@ -37,14 +49,23 @@ async def switched_on(
     spec: ChargerSpec | None = None,
     *,
     quirks: Quirks | None = None,
+    hardware: Hardware | None = None,
     url: str = URL,
     password: str | None = None,
+    credentials: Credentials | None = None,
     wait: bool = True,
 ) -> AsyncIterator[ChargePoint]:
     """A running charge point, booted unless told not to wait."""
     spec = spec or charger()
     point = ChargePoint(
-        spec, url, clock=LoopClock(), rng=random.Random(1), quirks=quirks or Quirks(), password=password
+        spec,
+        url,
+        clock=LoopClock(),
+        rng=random.Random(1),
+        quirks=quirks or Quirks(),
+        hardware=hardware or Hardware(),
+        password=password,
+        credentials=credentials,
     )
     task = asyncio.create_task(point.run())
     try:

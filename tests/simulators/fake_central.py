@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class FakeCentral:
     _server: Server | None = None
     host: str = HOST
     port: int = PORT
+    tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> FakeCentral:
         await self.listen()
@@ -64,7 +66,13 @@ class FakeCentral:
 
     async def listen(self) -> None:
         self._server = await serve(
-            self._serve, self.host, self.port, subprotocols=["ocpp1.6"], compression=None, ping_interval=None
+            self._serve,
+            self.host,
+            self.port,
+            ssl=self.tls,
+            subprotocols=["ocpp1.6"],
+            compression=None,
+            ping_interval=None,
         )
 
     async def stop(self) -> None:

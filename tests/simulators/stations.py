@@ -46,7 +46,7 @@ def vehicle(
         at_s=at_s,
         rng=random.Random(seed),
         habits=habits or Habits(),
-        cable=cable,
+        proximity_ohm=None if cable is None else cable.resistance_ohm,
     )
 
 

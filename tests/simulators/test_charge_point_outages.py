@@ -14,6 +14,7 @@ from twin_core.models.ids import IdTag
 
 TAG = IdTag("TAG")
 ACCEPTED = {"status": "Accepted"}
+IN_ORDER = ("StartTransaction", "MeterValues", "StopTransaction")
 
 
 async def configure(central: FakeCentral, **values: str) -> None:
@@ -64,6 +65,23 @@ async def test_a_transaction_message_that_waits_keeps_nothing_else_waiting() -> 
         assert central.of("MeterValues") == []
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_follows_a_refused_start_waits_behind_it_until_it_is_taken_or_given_up(*, taken: bool) -> None:
+    async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
+        central.raw_answers["StartTransaction"] = ("InternalError", "no disk", {})
+        await point.plug(1, car(), TAG)
+        await settle(5)
+        point.unplug(1)
+        await point.plug(2, car(), IdTag("SECOND"))
+        await settle(20)
+        if taken:
+            central.raw_answers.clear()
+        await settle(40)
+        told = [(h.action, h.payload.get("idTag")) for h in central.heard if h.action in IN_ORDER]
+        first = ("StartTransaction", TAG)
+        assert told[:5] == [first, first, first, ("StopTransaction", TAG), ("StartTransaction", "SECOND")]
+
+
 async def test_meter_values_of_an_outage_come_between_their_start_and_stop() -> None:
     async with FakeCentral() as central, switched_on() as point:
         await central.stop()
@@ -92,6 +110,22 @@ async def test_of_too_many_samples_the_oldest_go_and_are_counted() -> None:
     assert outbox.counts.dropped_samples == 100
 
 
+async def test_of_too_many_values_for_a_stop_every_second_goes_so_that_the_rest_tell_of_all_of_it() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        await configure(central, StopTxnSampledData="SoC", MeterValueSampleInterval="1", MeterValuesSampledData="")
+        await point.plug(1, car(), TAG)
+        await settle(450)
+        point.unplug(1)
+        await settle()
+        (stop,) = central.of("StopTransaction")
+        begin, *between, end = [value["sampledValue"][0]["context"] for value in stop["transactionData"]]
+        assert (begin, set(between), end) == ("Transaction.Begin", {"Sample.Periodic"}, "Transaction.End")
+        assert len(between) + point.controller.reports.transaction_data.thinned == pytest.approx(450, abs=10)
+        assert 100 < len(between) < 200
+        moments = [value["timestamp"] for value in stop["transactionData"]]
+        assert moments == sorted(moments)
+
+
 async def test_a_security_event_waits_for_the_link_and_a_status_does_not() -> None:
     outbox = Outbox()
     outbox.put(Outgoing("StatusNotification", dict))
@@ -100,17 +134,18 @@ async def test_a_security_event_waits_for_the_link_and_a_status_does_not() -> No
     assert outbox.counts.dropped_offline == 1
 
 
-async def test_values_at_begin_and_end_are_in_the_stop_where_configured() -> None:
+async def test_values_from_begin_to_end_are_in_the_stop_where_configured() -> None:
     async with FakeCentral() as central, switched_on() as point:
-        await configure(central, StopTxnSampledData="Energy.Active.Import.Register")
+        await configure(central, StopTxnSampledData="Energy.Active.Import.Register", MeterValueSampleInterval="25")
         await point.plug(1, car(), TAG)
         await settle(60)
         point.unplug(1)
         await settle()
         (stop,) = central.of("StopTransaction")
         values = [value["sampledValue"][0] for value in stop["transactionData"]]
-        assert [value["context"] for value in values] == ["Transaction.Begin", "Transaction.End"]
-        assert int(values[1]["value"]) == stop["meterStop"]
+        contexts = ["Transaction.Begin", "Sample.Periodic", "Sample.Periodic", "Transaction.End"]
+        assert [value["context"] for value in values] == contexts
+        assert int(values[-1]["value"]) == stop["meterStop"]
 
 
 async def test_clock_aligned_values_hold_what_is_configured_for_them() -> None:
@@ -118,7 +153,8 @@ async def test_clock_aligned_values_hold_what_is_configured_for_them() -> None:
         await configure(central, ClockAlignedDataInterval="60", MeterValuesAlignedData="Voltage")
         await settle(130)
         samples = central.of("MeterValues")
-        assert [p["meterValue"][0]["timestamp"][14:19] for p in samples][-2:] == ["01:00", "02:00"]
+        told = [(p["connectorId"], p["meterValue"][0]["timestamp"][14:19]) for p in samples]
+        assert told == [(0, "01:00"), (1, "01:00"), (0, "02:00"), (1, "02:00")]
         assert {v["measurand"] for v in samples[-1]["meterValue"][0]["sampledValue"]} == {"Voltage"}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.pilot import VOLTS, Cable, PilotFault, PilotState, asks_digitally, cable_of, duty_of, offered_by
+from simulators.pilot import Cable, PilotFault, PilotState, asks_digitally, cable_of, duty_of, offered_by
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,6 @@ def test_nobody_offers_more_than_eighty_amperes() -> None:
 def test_a_resistor_codes_what_a_cable_bears(ohm: float, cable: Cable | None) -> None:
     assert cable_of(ohm) is cable
     assert cable is None or cable.resistance_ohm == ohm
-
-
-def test_each_state_has_a_voltage_of_its_own() -> None:
-    assert [VOLTS[state] for state in PilotState] == [12, 9, 6, 3, 0, -12]
 
 
 def test_a_shorted_pilot_shows_e_and_every_other_fault_f() -> None:

@@ -38,6 +38,20 @@ def test_an_impossible_scenario_is_refused_with_the_field_and_the_reason(table: 
     assert complaint in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("times", "complaint"),
+    [
+        ([(5, 5)], "scenario.sessions.0: Value error, depart_min = 5 must be after arrive_min = 5"),
+        ([(30, 60), (5, 31)], "CP1/1 is taken until depart_min = 31, so nobody can come at arrive_min = 30"),
+    ],
+)
+def test_visits_end_after_they_began_and_before_the_next(times: list[tuple[float, float]], complaint: str) -> None:
+    visit = {"connector": "CP1/1", "kind": "CAR", "energy_kwh": 5}
+    with pytest.raises(ConfigurationError) as refusal:
+        scenario(sessions=[{**visit, "arrive_min": come, "depart_min": go} for come, go in times])
+    assert complaint in str(refusal.value)
+
+
 def test_a_start_without_a_zone_is_local_time() -> None:
     assert scenario(timezone="America/Los_Angeles").begins.isoformat() == "2026-06-01T14:00:00-07:00"
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulators.pilot import duty_of
 from simulators.vehicle import FOLLOW_S, Battery, Habits, Vehicle
 
 CAR = Battery(60.0, n_phases=3, max_current_a=16.0, taper_soc=0.8, efficiency=0.9)
@@ -20,35 +21,35 @@ def plugged(battery: Battery = CAR, *, soc: float = 0.3, wanted: float = 30.0, s
 @pytest.mark.parametrize("seed", range(20))
 def test_it_follows_an_offer_within_five_seconds(seed: int) -> None:
     vehicle = plugged(seed=seed)
-    vehicle.offer(13.0, 0.0)
+    vehicle.offer(duty_of(13.0), 0.0)
     vehicle.advance(FOLLOW_S)
     assert vehicle.current_a == pytest.approx(13.0)
 
 
 def test_it_takes_its_time_to_follow() -> None:
     vehicle = plugged()
-    vehicle.offer(13.0, 0.0)
+    vehicle.offer(duty_of(13.0), 0.0)
     vehicle.advance(0.25)
     assert vehicle.current_a == 0.0
 
 
 def test_below_six_amperes_it_takes_nothing() -> None:
     vehicle = plugged()
-    vehicle.offer(5.9, 0.0)
+    vehicle.offer(duty_of(5.9), 0.0)
     vehicle.advance(60.0)
     assert vehicle.current_a == 0.0
 
 
 def test_it_takes_no_more_than_its_charger_on_board() -> None:
     vehicle = plugged()
-    vehicle.offer(32.0, 0.0)
+    vehicle.offer(duty_of(32.0), 0.0)
     vehicle.advance(60.0)
     assert vehicle.current_a == 16.0
 
 
 def test_it_stops_by_itself_with_exactly_what_it_wanted() -> None:
     vehicle = plugged(wanted=2.0)
-    vehicle.offer(16.0, 0.0)
+    vehicle.offer(duty_of(16.0), 0.0)
     vehicle.advance(3600.0)
     assert vehicle.delivered_kwh == pytest.approx(2.0)
     assert vehicle.current_a == 0.0
@@ -57,7 +58,7 @@ def test_it_stops_by_itself_with_exactly_what_it_wanted() -> None:
 
 def test_above_the_taper_it_takes_less_and_less_but_fills_up() -> None:
     vehicle = plugged(soc=0.75, wanted=100.0)
-    vehicle.offer(16.0, 0.0)
+    vehicle.offer(duty_of(16.0), 0.0)
     seen = []
     for minute in range(1, 240):
         vehicle.advance(minute * 60.0)
@@ -71,7 +72,7 @@ def test_above_the_taper_it_takes_less_and_less_but_fills_up() -> None:
 
 def test_losses_heat_the_car_and_not_the_battery() -> None:
     vehicle = plugged(soc=0.2, wanted=6.0)
-    vehicle.offer(16.0, 0.0)
+    vehicle.offer(duty_of(16.0), 0.0)
     vehicle.advance(3600.0)
     assert vehicle.soc == pytest.approx(0.2 + 6.0 * 0.9 / 60.0)
 
@@ -86,7 +87,7 @@ def test_only_an_interrupted_pilot_wakes_a_sleeper_not_another_pause() -> None:
     vehicle.advance(400.0)
     for moment, offered in ((400.0, 16.0), (420.0, 0.0), (440.0, 16.0)):
         vehicle.advance(moment)
-        vehicle.offer(offered, moment)
+        vehicle.offer(duty_of(offered), moment)
     vehicle.advance(500.0)
     assert (vehicle.asleep, vehicle.current_a) == (True, 0.0)
     vehicle.wake()
@@ -98,20 +99,20 @@ def test_pauses_are_not_added_up() -> None:
     vehicle = sleeper()
     for k in range(4):
         vehicle.advance(k * 200.0)
-        vehicle.offer(16.0 if k % 2 else 0.0, k * 200.0)
+        vehicle.offer(duty_of(16.0 if k % 2 else 0.0), k * 200.0)
     vehicle.advance(1000.0)
     assert (vehicle.asleep, vehicle.current_a) == (False, 16.0)
 
 
 def test_a_contactor_that_opens_leaves_no_current_and_no_promise() -> None:
     vehicle = plugged()
-    vehicle.offer(16.0, 0.0)
+    vehicle.offer(duty_of(16.0), 0.0)
     vehicle.advance(10.0)
-    vehicle.offer(12.0, 10.0)
+    vehicle.offer(duty_of(12.0), 10.0)
     vehicle.cut()
     vehicle.advance(60.0)
     assert vehicle.current_a == 0.0
-    vehicle.offer(12.0, 60.0)
+    vehicle.offer(duty_of(12.0), 60.0)
     vehicle.advance(60.0 + FOLLOW_S)
     assert vehicle.current_a == 12.0
 
@@ -139,7 +140,7 @@ def test_it_never_draws_more_than_was_offered_in_the_last_five_seconds(
             before = [a for t, a in history if t < moment - FOLLOW_S][-1:]
             assert vehicle.current_a <= max(inside + before) + 1e-6
         now += pause
-        vehicle.offer(offered, now)
+        vehicle.offer(duty_of(offered), now)
         history.append((now, offered))
 
 
@@ -153,7 +154,7 @@ def test_looking_more_often_changes_nothing(changes: list[tuple[float, float]], 
         now += pause
         for vehicle in (watched, alone):
             vehicle.advance(now)
-            vehicle.offer(offered, now)
+            vehicle.offer(duty_of(offered), now)
     assert watched.delivered_kwh == pytest.approx(alone.delivered_kwh, rel=1e-9)
     assert watched.current_a == pytest.approx(alone.current_a)
 
@@ -171,7 +172,7 @@ def test_the_forecast_of_what_a_stay_allows_is_what_the_vehicle_then_takes(
 ) -> None:
     battery = Battery(30.0, n_phases=3, max_current_a=most, taper_soc=taper)
     vehicle = plugged(battery, soc=soc, wanted=1000.0)
-    vehicle.offer(offered, 0.0)
+    vehicle.offer(duty_of(offered), 0.0)
     vehicle.advance(seconds)
     promised = battery.deliverable_kwh(soc, offered, 3, seconds)
     # The vehicle loses up to five seconds at the start, and sees its taper in steps of ten.

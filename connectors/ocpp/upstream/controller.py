@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from connectors.ocpp.charger import Charger
-from connectors.ocpp.upstream.relay import CallCharger, Relay, RelayStatus
+from connectors.ocpp.upstream.relay import CallCharger, Relay
 from connectors.ocpp.upstream.routes import Route, with_upstream
-from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.upstream.settings import UpstreamSettings, shown_url
+from connectors.ocpp.upstream.snapshot import UpstreamSnapshot
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId
@@ -53,7 +54,7 @@ class Upstream:
         self._backlog: dict[ChargerId, int] = {}
         self._profiles: dict[ChargerId, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._attached: dict[ChargerId, tuple[object, CallCharger]] = {}
+        self._attached: dict[ChargerId, object] = {}
 
     async def __aenter__(self) -> Self:
         """Take back what was kept, and deliver what waits."""
@@ -76,9 +77,10 @@ class Upstream:
         """The relay of a charger; None where it never connected and was not known."""
         return self._relays.get(charger)
 
-    def status(self) -> dict[ChargerId, RelayStatus]:
-        """How every charger stands with the upstream."""
-        return {charger: relay.status() for charger, relay in self._relays.items()}
+    def snapshot(self) -> UpstreamSnapshot:
+        """How every charger stands with the upstream now: links, what waits, what was dropped, conflicts."""
+        chargers = {charger: relay.status() for charger, relay in self._relays.items()}
+        return UpstreamSnapshot(shown_url(self._settings.url), chargers, dict(self._backlog))
 
     # The doors for the central system.
 
@@ -97,15 +99,24 @@ class Upstream:
         relay = self._relays.get(charger.spec.id)
         if relay is None:
             relay = self._open(charger.spec)
-        self._attached[charger.spec.id] = (session, call)
+        self._attached[charger.spec.id] = session
         relay.attach(charger, call)
 
     def detach(self, session: object, charger: ChargerId) -> None:
         """A link of a charger ended."""
-        attached = self._attached.get(charger)
-        if attached is not None and attached[0] is session:
+        if self._attached.get(charger) is session:
             del self._attached[charger]
             self._relays[charger].detach()
+
+    async def tell_written(self, charger: ChargerId) -> None:
+        """The books of a charger may hold transactions that it did not state itself.
+
+        Raises:
+            StorageError: they could not be read, or not kept for the upstream.
+        """
+        relay = self._relays.get(charger)
+        if relay is not None:
+            await relay.tell_written()
 
     def granted(self, grant: Grant) -> None:
         """The depot gives a connector a limit."""

@@ -7,26 +7,29 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from connectors.ocpp import translate
 from connectors.ocpp.calls import Answered, Errored, LinkLost, TimedOut
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.refusals import LinkCounters
-from connectors.ocpp.schemas import check_call
+from connectors.ocpp.schemas import check_call, check_result
 from connectors.ocpp.upstream.conflicts import ConflictKind, Conflicts
 from connectors.ocpp.upstream.link import LINK_ERRORS, UpstreamLink, open_link
 from connectors.ocpp.upstream.outbox import Outbox, Question, Said, Woken, payload_of
 from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.upstream.snapshot import LinkState
 from connectors.ocpp.upstream.verdicts import ACCEPTED
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.ids import ChargerId
-from twin_core.ports import ForwardedMessage, UpstreamLedger
+from twin_core.ports import Clock, ForwardedMessage, UpstreamLedger
 
 logger = logging.getLogger(__name__)
 
 LEAST_HEARTBEAT_S = 10.0
 BOOT_RETRY_S = 30.0
+LONGEST_BOOT_RETRY_S = 3600.0
 STORAGE_RETRY_S = 5.0
 BOOT_WAIT_S = 30.0
 """A charger that has not booted by then, though it was asked to, is forwarded without."""
@@ -39,6 +42,8 @@ class Courier:
         accepted: the upstream has accepted the charger over the present link.
         stalled: it missed a deadline and has answered nothing since.
         delivered: messages of transactions that it answered.
+        since: when the present link opened or the last one ended; None before the first.
+        trouble: why the last attempt failed or link ended; empty once the upstream has accepted the charger.
         statuses: the charger's last StatusNotification of each connector.
         awaited: by place, who waits for the answer to a start.
         late: told of the answer to a start that nobody waited for any more.
@@ -53,6 +58,7 @@ class Courier:
         ledger: UpstreamLedger,
         conflicts: Conflicts,
         counters: LinkCounters,
+        clock: Clock,
         rng: random.Random,
         serve: Callable[[UpstreamLink], Coroutine[Any, Any, None]],
         late: Callable[[ForwardedMessage, Payload], Awaitable[None]],
@@ -60,6 +66,8 @@ class Courier:
         self.accepted = False
         self.stalled = False
         self.delivered = 0
+        self.since: datetime | None = None
+        self.trouble = ""
         self.statuses: dict[int, Payload] = {}
         self.awaited: dict[int, asyncio.Future[Payload | None]] = {}
         self._charger = charger
@@ -68,6 +76,7 @@ class Courier:
         self._ledger = ledger
         self._conflicts = conflicts
         self._counters = counters
+        self._clock = clock
         self._rng = rng
         self._serve = serve
         self._late = late
@@ -81,15 +90,23 @@ class Courier:
         self._charger_is_there = False
 
     @property
-    def linked(self) -> bool:
-        """Whether there is a link."""
-        return self._link is not None
+    def state(self) -> LinkState:
+        """Where the link stands."""
+        if self._link is None:
+            return LinkState.AWAY if self._wanted.is_set() else LinkState.IDLE
+        if not self.accepted:
+            return LinkState.OPENING
+        return LinkState.LATE if self.stalled else LinkState.UP
 
-    def want(self, *, charger_is_there: bool | None = None) -> None:
-        """Be linked: the charger is connected, or something waits."""
-        self._charger_is_there = self._charger_is_there if charger_is_there is None else charger_is_there
+    def want(self) -> None:
+        """Be linked: something waits."""
         self._wanted.set()
         self._unwanted.clear()
+
+    def charger_came(self) -> None:
+        """The charger is connected, and so are we from now on."""
+        self._charger_is_there = True
+        self.want()
 
     def charger_left(self) -> None:
         """The charger's link ended; ours ends once nothing waits."""
@@ -121,8 +138,9 @@ class Courier:
             try:
                 link = await open_link(self._charger, self._settings, self._counters)
             except LINK_ERRORS as error:
+                self.trouble = _words(error)
                 if failures == 0:
-                    fields = {"charger": self._charger, "reason": ascii(str(error))[:120]}
+                    fields = {"charger": self._charger, "reason": self.trouble}
                     logger.warning("upstream not reached", extra=fields)
                 failures += 1
             else:
@@ -139,6 +157,7 @@ class Courier:
     async def _live(self, link: UpstreamLink) -> None:
         """Use a link until it ends, the upstream falls silent, or it is no longer wanted."""
         self._link, self.stalled = link, False
+        self.since = self._clock.now().utc
         self._counters.connections += 1
         logger.info("upstream linked", extra={"charger": self._charger})
         works = (link.read(), self._talk(link), self._serve(link), self._beat(link), self._unwanted.wait())
@@ -146,7 +165,7 @@ class Courier:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._link = None
+            self._link, self.since = None, self._clock.now().utc
             self._outbox.link(False)
             for task in tasks:
                 task.cancel()
@@ -156,17 +175,18 @@ class Courier:
         for task in done:
             try:
                 task.result()
-            except LINK_ERRORS:
-                continue
+            except LINK_ERRORS as error:
+                self.trouble = _words(error)
             except StorageError as refused:
-                logger.error("upstream outbox cannot be read", extra={"charger": self._charger, "detail": str(refused)})
+                self.trouble = str(refused)
+                logger.error("upstream outbox on no disk", extra={"charger": self._charger, "detail": str(refused)})
                 await asyncio.sleep(STORAGE_RETRY_S)
 
     async def _talk(self, link: UpstreamLink) -> None:
         """Boot where that is news, state every connector's status, then say what there is to say."""
         while self._boot_is_news and "BootNotification" in self._settings.messages:
             await self._boot(link)
-        self.accepted = True
+        self.accepted, self.trouble = True, ""
         self._outbox.link(True)
         if "StatusNotification" in self._settings.messages:
             for status in [self.statuses[number] for number in sorted(self.statuses)]:
@@ -177,13 +197,13 @@ class Courier:
                 continue
             match item := await self._outbox.next():
                 case Question():
-                    self._answered(item.answer, await self._tell(link, item.action, item.payload))
+                    await self._ask(link, item)
                 case Said():
                     await self._tell(link, item.action, item.payload)
                 case ForwardedMessage():
                     await self._deliver(link, item)
                 case Woken():
-                    continue
+                    pass
             self._leave_when_done()
 
     async def _boot(self, link: UpstreamLink) -> None:
@@ -207,18 +227,27 @@ class Courier:
             self._interval_s = wait_s
             return
         self._boot_is_news = True
-        await asyncio.sleep(min(wait_s, self._settings.backoff_max_s))
+        await asyncio.sleep(min(wait_s, LONGEST_BOOT_RETRY_S))
 
     async def _beat(self, link: UpstreamLink) -> None:
         """Keep the heartbeat the upstream asked for, where nothing else was said."""
         loop = asyncio.get_running_loop()
         while True:
             due_s = link.sent_s + self._interval_s - loop.time()
-            if due_s > 0.0 or not self.accepted or "Heartbeat" not in self._settings.messages:
-                await asyncio.sleep(max(due_s, 1.0))
-            else:
+            if due_s <= 0.0 and self.accepted and "Heartbeat" in self._settings.messages:
                 self._outbox.say("Heartbeat", {})
-                await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(max(1.0, due_s) if due_s > 0.0 else self._interval_s)
+
+    async def _ask(self, link: UpstreamLink, question: Question) -> None:
+        """Put a charger's question; an answer that breaks the schema is none."""
+        answer = await self._tell(link, question.action, question.payload)
+        try:
+            if answer is not None:
+                check_result(question.action, answer)
+        except ProtocolError as broken:
+            self._refuse("upstream-answer-unreadable", f"{question.action}: {broken}")
+            answer = None
+        self._answered(question.answer, answer)
 
     async def _tell(self, link: UpstreamLink, action: str, payload: Payload) -> Payload | None:
         """Say something once; None where it was not answered with a result.
@@ -267,11 +296,20 @@ class Courier:
             if answer is not None:
                 await self._settle(message, answer)
                 return
+            self._answered(self.awaited.get(message.seq), None)  # its charger is answered without their word
             if attempt < self._settings.attempts:
-                await asyncio.sleep(self._settings.retry_s * attempt)
+                await self._pause(link, self._settings.retry_s * attempt)
         self._conflicts.note(ConflictKind.TRANSACTION, f"the upstream does not take {message.action}")
-        self._answered(self.awaited.get(message.seq), None)
         await self._outbox.settle(message, dropped="refused by the upstream")
+
+    async def _pause(self, link: UpstreamLink, pause_s: float) -> None:
+        """Wait before something is said again; questions are put meanwhile."""
+        until_s = asyncio.get_running_loop().time() + pause_s
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout_at(until_s):
+                    question = await self._outbox.question()
+                await self._ask(link, question)
 
     async def _translated(self, message: ForwardedMessage) -> Payload | None:
         """A message under the upstream's number of the transaction; None where it has none."""
@@ -284,6 +322,8 @@ class Courier:
     async def _settle(self, message: ForwardedMessage, answer: Payload) -> None:
         self.delivered += 1
         theirs = translate.integer(answer.get("transactionId")) if message.action == "StartTransaction" else None
+        if message.action == "StartTransaction" and theirs is None:
+            self._refuse("upstream-answer-unreadable", "StartTransaction: no transactionId")
         waiting = self.awaited.get(message.seq)
         in_time = waiting is not None and not waiting.done()
         await self._outbox.settle(message, theirs)
@@ -302,3 +342,8 @@ class Courier:
         if self._counters.refused[cause] == 1:
             safe = detail.encode("unicode_escape").decode("ascii")[:200]
             logger.warning("refused", extra={"source": f"upstream of {self._charger}", "cause": cause, "detail": safe})
+
+
+def _words(error: BaseException) -> str:
+    """Why there is no link, in words."""
+    return ascii(str(error) or type(error).__name__)[1:-1][:120]

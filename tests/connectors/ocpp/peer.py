@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from connectors.ocpp.central_system import CentralSystem, CentralSystemSettings
+from connectors.ocpp.tls import ListeningTls
 from tests.fakes import EventList, ListedChargers, LoopClock, MemoryLedger
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.grant import Grant
@@ -59,6 +61,7 @@ async def depot(
     clock: LoopClock | None = None,
     upkeep: Any = None,
     vendors: Any = None,
+    tls: ListeningTls | None = None,
     **changes: Any,
 ) -> AsyncIterator[Depot]:
     sink, ledger = EventList(), ledger or MemoryLedger()
@@ -73,6 +76,7 @@ async def depot(
         directory=directory,
         upkeep=upkeep,
         vendors=vendors,
+        tls=tls,
     ) as system:
         yield Depot(system, sink, ledger, directory)
 
@@ -157,18 +161,21 @@ async def peer(
     port: int,
     name: str = "CP1",
     *,
-    password: str | None = None,
+    password: str | bytes | None = None,
     user: str | None = None,
     subprotocols: Any = ("ocpp1.6",),
     host: str = "127.0.0.1",
     answers: dict[str, Any] | None = None,
     path: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Peer]:
     headers = {}
     if password is not None:
-        headers["Authorization"] = "Basic " + base64.b64encode(f"{user or name}:{password}".encode()).decode()
+        shown = password.encode() if isinstance(password, str) else password
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{user or name}:".encode() + shown).decode()
     async with connect(
-        f"ws://{host}:{port}{path or '/ocpp/' + name}",
+        f"{'ws' if tls is None else 'wss'}://{host}:{port}{path or '/ocpp/' + name}",
+        ssl=tls,
         subprotocols=subprotocols,
         additional_headers=headers,
         compression=None,

@@ -25,82 +25,98 @@ from twin_core.models.ids import ChargerId
 
 NO_ANSWER = None
 
-CORPUS: list[tuple[str | bytes, str | None]] = [
+CORPUS: list[tuple[str | bytes, str | None, str]] = [
     # no message at all: counted, nothing to answer
-    ("", NO_ANSWER),
-    ("nonsense", NO_ANSWER),
-    ("{}", NO_ANSWER),
-    ("null", NO_ANSWER),
-    ("[]", NO_ANSWER),
-    ("[2]", NO_ANSWER),
-    ('[2,"t1","Heartbeat",{}', NO_ANSWER),
-    ('[2,"t1","Heartbeat",{}]]', NO_ANSWER),
-    ("[" * 6000 + "]" * 6000, NO_ANSWER),
-    ('[2,"t1","Heartbeat",' + '{"a":' * 6000 + "1" + "}" * 6000 + "]", NO_ANSWER),
-    ('[2,"t1","Heartbeat",{"a":1' + "0" * 5000 + "}]", NO_ANSWER),
-    ('[2,"t1","Heartbeat",{"a":NaN}]', NO_ANSWER),
-    ('[2,"t1","Heartbeat",{"a":Infinity}]', NO_ANSWER),
-    ('[2,"t1","Heartbeat",{"a":1e999}]', NO_ANSWER),
-    (b'\xff\xfe[2,"t1"]', NO_ANSWER),
-    (b"\x00" * 100, NO_ANSWER),
-    ('[5,"t1",{}]', NO_ANSWER),
-    ('[true,"t1","Heartbeat",{}]', NO_ANSWER),
-    ('[2,null,"Heartbeat",{}]', NO_ANSWER),
-    ('[2,{"a":1},"Heartbeat",{}]', NO_ANSWER),
-    ('[2,"' + "x" * 200 + '","Heartbeat",{}]', NO_ANSWER),
+    ("", NO_ANSWER, "frame-not-json"),
+    ("nonsense", NO_ANSWER, "frame-not-json"),
+    ("{}", NO_ANSWER, "frame-not-a-message"),
+    ("null", NO_ANSWER, "frame-not-a-message"),
+    ("[]", NO_ANSWER, "frame-not-a-message"),
+    ("[2]", NO_ANSWER, "frame-not-a-message"),
+    ('[2,"t1","Heartbeat",{}', NO_ANSWER, "frame-not-json"),
+    ('[2,"t1","Heartbeat",{}]]', NO_ANSWER, "frame-not-json"),
+    ("[" * 6000 + "]" * 6000, NO_ANSWER, "frame-too-deep"),
+    ('[2,"t1","Heartbeat",' + '{"a":' * 6000 + "1" + "}" * 6000 + "]", NO_ANSWER, "frame-too-deep"),
+    ('[2,"t1","Heartbeat",{"a":1' + "0" * 5000 + "}]", NO_ANSWER, "frame-not-json"),
+    ('[2,"t1","Heartbeat",{"a":NaN}]', NO_ANSWER, "frame-not-json"),
+    ('[2,"t1","Heartbeat",{"a":Infinity}]', NO_ANSWER, "frame-not-json"),
+    ('[2,"t1","Heartbeat",{"a":1e999}]', NO_ANSWER, "frame-not-json"),
+    (b'\xff\xfe[2,"t1"]', NO_ANSWER, "frame-not-json"),
+    (b"\x00" * 100, NO_ANSWER, "frame-not-json"),
+    ('[5,"t1",{}]', NO_ANSWER, "frame-unknown-type"),
+    ('[true,"t1","Heartbeat",{}]', NO_ANSWER, "frame-unknown-type"),
+    ('[2,null,"Heartbeat",{}]', NO_ANSWER, "frame-bad-id"),
+    ('[2,{"a":1},"Heartbeat",{}]', NO_ANSWER, "frame-bad-id"),
+    ('[2,"' + "x" * 200 + '","Heartbeat",{}]', NO_ANSWER, "frame-bad-id"),
     # answers to nothing
-    ('[3,"t1",{}]', NO_ANSWER),
-    ('[3,"t1"]', NO_ANSWER),
-    ('[3,"t1",[]]', NO_ANSWER),
-    ('[4,"t1","GenericError"]', NO_ANSWER),
-    ('[4,"t1","GenericError","text",{}]', NO_ANSWER),
-    ('[4,"t1"]', NO_ANSWER),
+    ('[3,"t1",{}]', NO_ANSWER, "unsolicited-answer"),
+    ('[3,"t1"]', NO_ANSWER, "unsolicited-answer"),
+    ('[3,"t1",[]]', NO_ANSWER, "result-not-an-object"),
+    ('[4,"t1","GenericError"]', NO_ANSWER, "unsolicited-answer"),
+    ('[4,"t1","GenericError","text",{}]', NO_ANSWER, "unsolicited-answer"),
+    ('[4,"t1"]', NO_ANSWER, "unsolicited-answer"),
     # calls that cannot be understood
-    ('[2,"t1",["Heartbeat"],{}]', "FormationViolation"),
-    ('[2,"t1",{"Heartbeat":1},{}]', "FormationViolation"),
-    ('[2,"t1",null,{}]', "FormationViolation"),
-    ('[2,"t1",7,{}]', "FormationViolation"),
-    ('[2,"t1"]', "FormationViolation"),
-    ('[2,"t1","Heartbeat",[]]', "FormationViolation"),
-    ('[2,"t1","Heartbeat","text"]', "FormationViolation"),
-    ('[2,"t1","Dance",{}]', "NotImplemented"),
-    ('[2,"t1","heartbeat",{}]', "NotImplemented"),
-    ('[2,"t1","__class__",{}]', "NotImplemented"),
-    ('[2,"t1","Reset",{"type":"Hard"}]', "NotSupported"),
-    ('[2,"t1","UpdateFirmware",{}]', "NotSupported"),
+    ('[2,"t1",["Heartbeat"],{}]', "FormationViolation", "call-bad-action"),
+    ('[2,"t1",{"Heartbeat":1},{}]', "FormationViolation", "call-bad-action"),
+    ('[2,"t1",null,{}]', "FormationViolation", "call-bad-action"),
+    ('[2,"t1",7,{}]', "FormationViolation", "call-bad-action"),
+    ('[2,"t1"]', "FormationViolation", "call-bad-action"),
+    ('[2,"t1","Heartbeat",[]]', "FormationViolation", "call-not-an-object"),
+    ('[2,"t1","Heartbeat","text"]', "FormationViolation", "call-not-an-object"),
+    ('[2,"t1","Dance",{}]', "NotImplemented", "unknown-action"),
+    ('[2,"t1","heartbeat",{}]', "NotImplemented", "unknown-action"),
+    ('[2,"t1","__class__",{}]', "NotImplemented", "unknown-action"),
+    ('[2,"t1","Reset",{"type":"Hard"}]', "NotSupported", "unsupported-action"),
+    ('[2,"t1","UpdateFirmware",{}]', "NotSupported", "unsupported-action"),
     # calls that are wrong and can be answered all the same
-    ('["2","t1","Heartbeat",{}]', "result"),
-    ('[2,"t1","Heartbeat"]', "result"),
-    ('[2,"t1","Heartbeat",null]', "result"),
-    ('[2,"t1","Heartbeat",{},{},{}]', "result"),
-    ('[2,"t1","Heartbeat",{"extra":[1,2,{"deep":null}]}]', "result"),
-    ('[2,"t1","BootNotification",{}]', "result"),
-    ('[2,"t1","BootNotification",{"chargePointVendor":["x"],"chargePointModel":7}]', "result"),
-    ('[2,"t1","Authorize",{}]', "result"),
-    ('[2,"t1","StatusNotification",{}]', "result"),
-    ('[2,"t1","StatusNotification",{"connectorId":1,"status":"Occupied","errorCode":"Error"}]', "result"),
-    ('[2,"t1","StatusNotification",{"connectorId":-1,"status":"Available"}]', "result"),
-    ('[2,"t1","MeterValues",{}]', "result"),
-    ('[2,"t1","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":[{"value":"NaN"}]}]}]', "result"),
-    ('[2,"t1","MeterValues",{"connectorId":1,"meterValue":{"timestamp":1}}]', "result"),
-    ('[2,"t1","MeterValues",{"connectorId":99,"transactionId":-5,"meterValue":[]}]', "result"),
-    ('[2,"t1","StartTransaction",{}]', "result"),
-    ('[2,"t1","StartTransaction",{"connectorId":"x","idTag":[],"meterStart":"NaN","timestamp":"?"}]', "result"),
-    ('[2,"t1","StopTransaction",{}]', "result"),
-    ('[2,"t1","StopTransaction",{"transactionId":"abc","meterStop":null}]', "result"),
-    ('[2,"t1","StopTransaction",{"transactionId":1e300}]', "result"),
-    ('[2,"t1","DataTransfer",{"vendorId":"\\u0000\\r\\n<script>"}]', "result"),
-    ('[2,"t1","SignCertificate",{"csr":"x"}]', "result"),
-    ('[2,"t1","SecurityEventNotification",{"type":"x","timestamp":"?"}]', "result"),
-    ('[2,"t1","FirmwareStatusNotification",{"status":"?"}]', "result"),
-    ('[2,"t1","DiagnosticsStatusNotification",{}]', "result"),
+    ('["2","t1","Heartbeat",{}]', "result", "frame"),
+    ('[2,"t1","Heartbeat"]', "result", "frame"),
+    ('[2,"t1","Heartbeat",null]', "result", "frame"),
+    ('[2,"t1","Heartbeat",{},{},{}]', "result", "frame"),
+    ('[2,"t1","Heartbeat",{"extra":[1,2,{"deep":null}]}]', "result", "Heartbeat"),
+    ('[2,"t1","BootNotification",{}]', "result", "BootNotification"),
+    ('[2,"t1","BootNotification",{"chargePointVendor":["x"],"chargePointModel":7}]', "result", "BootNotification"),
+    ('[2,"t1","Authorize",{}]', "result", "Authorize"),
+    ('[2,"t1","StatusNotification",{}]', "result", "unknown-connector"),
+    (
+        '[2,"t1","StatusNotification",{"connectorId":1,"status":"Occupied","errorCode":"Error"}]',
+        "result",
+        "unknown-status",
+    ),
+    ('[2,"t1","StatusNotification",{"connectorId":-1,"status":"Available"}]', "result", "unknown-connector"),
+    ('[2,"t1","MeterValues",{}]', "result", "unknown-connector"),
+    (
+        '[2,"t1","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":[{"value":"NaN"}]}]}]',
+        "result",
+        "meter-not-a-number",
+    ),
+    ('[2,"t1","MeterValues",{"connectorId":1,"meterValue":{"timestamp":1}}]', "result", "MeterValues"),
+    ('[2,"t1","MeterValues",{"connectorId":99,"transactionId":-5,"meterValue":[]}]', "result", "unknown-connector"),
+    ('[2,"t1","StartTransaction",{}]', "result", "start-unreadable"),
+    (
+        '[2,"t1","StartTransaction",{"connectorId":"x","idTag":[],"meterStart":"NaN","timestamp":"?"}]',
+        "result",
+        "start-unreadable",
+    ),
+    ('[2,"t1","StopTransaction",{}]', "result", "foreign-transaction"),
+    ('[2,"t1","StopTransaction",{"transactionId":"abc","meterStop":null}]', "result", "foreign-transaction"),
+    ('[2,"t1","StopTransaction",{"transactionId":1e300}]', "result", "foreign-transaction"),
+    ('[2,"t1","DataTransfer",{"vendorId":"\\u0000\\r\\n<script>"}]', "result", "unknown-vendor"),
+    ('[2,"t1","SignCertificate",{"csr":"x"}]', "result", "csr-unreadable"),
+    ('[2,"t1","SecurityEventNotification",{"type":"x","timestamp":"?"}]', "result", "SecurityEventNotification"),
+    ('[2,"t1","FirmwareStatusNotification",{"status":"?"}]', "result", "unknown-status"),
+    ('[2,"t1","DiagnosticsStatusNotification",{}]', "result", "unknown-status"),
 ]
 
 
-@pytest.mark.parametrize(("frame", "answer"), CORPUS, ids=range(len(CORPUS)))
-async def test_a_malformed_frame_is_survived(frame: str | bytes, answer: str | None) -> None:
-    async with depot() as d, peer(d.system.port) as cp:
+@pytest.mark.parametrize(("frame", "answer", "counted"), CORPUS, ids=range(len(CORPUS)))
+async def test_a_malformed_frame_is_survived_and_counted_by_charger_and_cause(
+    frame: str | bytes, answer: str | None, counted: str
+) -> None:
+    specs = (charger_spec("CP1"), charger_spec("CP2"))
+    async with depot(*specs) as d, peer(d.system.port) as cp, peer(d.system.port, "CP2") as other:
         await cp.raw(frame)
+        assert (await other.call("Heartbeat"))[0] == 3
         beat = await cp.call("Heartbeat")  # answered after it, on the same link
         assert beat[0] == 3
         if answer is None:
@@ -112,6 +128,8 @@ async def test_a_malformed_frame_is_survived(frame: str | bytes, answer: str | N
             (got,) = cp.stray
             assert got[1] == "t1"
             assert (got[2] if got[0] == 4 else "result") == answer
+        assert d.refused("CP1", counted) + d.system.counters["CP1"].flawed[counted] == 1
+        assert (dict(d.system.counters["CP2"].refused), dict(d.system.counters["CP2"].flawed)) == ({}, {})
         assert d.sink.of(e.ChargerDisconnected) == []
         assert d.sink.of(e.TransactionStarted) == []
 

@@ -174,7 +174,26 @@ def test_credentials_that_cannot_be_read_are_none(header: str) -> None:
 
 
 def test_no_password_expected_is_none_that_matches() -> None:
-    assert not password_matches(ChargerId("CP1"), None, ("CP1", ""))
+    assert not password_matches(ChargerId("CP1"), None, ("CP1", b""))
+
+
+@pytest.mark.parametrize(
+    ("expected", "shown", "opens"),
+    [
+        ("plain text of 1", b"plain text of 1", True),
+        ("e0" * 20, b"\xe0" * 20, True),
+        ("E0" * 16, b"\xe0" * 16, True),
+        ("e0" * 20, b"e0" * 20, True),
+        ("e0" * 20, b"\xe0" * 19, False),
+        ("e0" * 15, b"\xe0" * 15, False),
+        ("\u00e0" * 16, b"\xe0" * 16, False),
+        ("", b"", True),
+    ],
+)
+def test_a_password_in_hexadecimal_is_the_bytes_it_means_or_the_text_it_is(
+    expected: str, shown: bytes, *, opens: bool
+) -> None:
+    assert password_matches(ChargerId("CP1"), expected, ("CP1", shown)) is opens
 
 
 async def test_a_duplicate_of_a_charger_that_answers_is_refused_every_time() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from tests.fakes import instant
 from twin_core.models.charger import ChargerSpec, ConnectorReading, ConnectorSpec
-from twin_core.models.events import ConnectorMetered, FallbackConfirmed, GrantAnswered, GrantSent
+from twin_core.models.events import ConnectorMetered, FallbackConfirmed, GrantAnswered, GrantSent, LimitChanged
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, NodeId
 from twin_core.models.quantities import ALL_PHASES, Phase, PhaseCurrents
@@ -89,3 +89,13 @@ def sample(name: str, at_s: float, current_a: float | None = None, **reading: fl
     return ConnectorMetered(
         at=instant(at_s), connector_id=outlet(name), reading=ConnectorReading(current_a=currents, **reading)
     )
+
+
+def three(limit_a: float = 40.0, **options: float) -> Desk:
+    """Three chargers, a, b and c, on one limit."""
+    return Desk(site(limit_a, connector("a", **options), connector("b", **options), connector("c", **options)))
+
+
+def limit_changed(limit_a: float | None, at_s: float) -> LimitChanged:
+    """The limit of the grid connection is another from a moment on."""
+    return LimitChanged(at=instant(at_s), node_id=GRID, limit_a=limit_a, limit_kw=None)
