@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from connectors.store.recovery import UpkeepReport
 from twin_core.models.events import (
     ChargerCommissioned,
     Event,
@@ -21,35 +22,36 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Newest of each kind since the gateway started, in the charger's own words; empty where there was none."""
+    """The newest report of each kind; None where there was none."""
 
-    firmware_update: str = ""
-    upload: str = ""
-    security_event: str = ""
+    firmware: FirmwareStatusReported | None = None
+    upload: LogStatusReported | None = None
+    security: SecurityEventReported | None = None
 
 
 class ChargerNews:
     """An EventSink that reads along and hands everything on.
 
+    Args:
+        sink: where everything goes.
+        before: what was reported to an earlier gateway.
+
     Attributes:
         on_commissioned: told of each charger whose boot order is through; must return at once.
     """
 
-    def __init__(self, sink: EventSink) -> None:
+    def __init__(self, sink: EventSink, before: Sequence[UpkeepReport] = ()) -> None:
         self.on_commissioned: Callable[[ChargerId], None] = lambda _: None
         self._sink = sink
         self._news: dict[ChargerId, News] = {}
+        for report in before:
+            self._news[report.charger_id] = _with(self.of(report.charger_id), report)
 
     def put(self, event: Event) -> None:
         """See `EventSink.put`."""
         match event:
-            case FirmwareStatusReported():
-                self._note(event.charger_id, replace(self.of(event.charger_id), firmware_update=event.status))
-            case LogStatusReported():
-                self._note(event.charger_id, replace(self.of(event.charger_id), upload=event.status))
-            case SecurityEventReported():
-                told = f"{event.what} {event.detail}".strip()
-                self._note(event.charger_id, replace(self.of(event.charger_id), security_event=told))
+            case FirmwareStatusReported() | LogStatusReported() | SecurityEventReported():
+                self._note(event)
             case ChargerCommissioned():
                 self.on_commissioned(event.charger_id)
             case _:
@@ -60,12 +62,38 @@ class ChargerNews:
         """The newest of one charger."""
         return self._news.get(charger, News())
 
-    def _note(self, charger: ChargerId, news: News) -> None:
-        """Keep what is new; what a charger only repeats is not logged again."""
-        if news == self._news.get(charger):
-            return
-        if news.security_event != self.of(charger).security_event:
-            logger.warning("security event", extra={"charger": charger, "what": news.security_event})
-        else:
-            logger.info("charger upkeep", extra={"charger": charger, **asdict(news)})
-        self._news[charger] = news
+    def _note(self, report: UpkeepReport) -> None:
+        """Keep a report; what a charger only repeats is not logged again."""
+        before, now = self.of(report.charger_id), _with(self.of(report.charger_id), report)
+        self._news[report.charger_id] = now
+        match report:
+            case SecurityEventReported():
+                if _words(report) != _words(before.security):
+                    fields = {"charger": report.charger_id, "what": _words(report)}
+                    logger.warning("security event", extra=fields)
+            case FirmwareStatusReported() | LogStatusReported():
+                firmware, upload = _words(now.firmware), _words(now.upload)
+                if (firmware, upload) != (_words(before.firmware), _words(before.upload)):
+                    fields = {"charger": report.charger_id, "firmware_update": firmware, "upload": upload}
+                    logger.info("charger upkeep", extra=fields)
+
+
+def _with(news: News, report: UpkeepReport) -> News:
+    match report:
+        case FirmwareStatusReported():
+            return replace(news, firmware=report)
+        case LogStatusReported():
+            return replace(news, upload=report)
+        case SecurityEventReported():
+            return replace(news, security=report)
+
+
+def _words(report: UpkeepReport | None) -> str:
+    """A report in the charger's own words; empty where there is none."""
+    match report:
+        case None:
+            return ""
+        case FirmwareStatusReported() | LogStatusReported():
+            return report.status
+        case SecurityEventReported():
+            return f"{report.what} {report.detail}".strip()

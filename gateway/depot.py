@@ -138,10 +138,11 @@ class Depot:
             self.directory.adopted = self._adopted
             recovery = await recover(self.store, self._clock.now())
             self._recalled = {event.charger_id: event.learned for event in recovery.learned if event.learned}
+            self._models = {event.model: event.learned for event in recovery.models if event.learned}
             self.runtime.take_in(recovery.events())
             await self._learn()
             await self._look_up_peak()
-            self.news = ChargerNews(self.runtime)
+            self.news = ChargerNews(self.runtime, recovery.upkeep)
             self.upstream = await self._open_upstream(stack)
             self.central = await stack.enter_async_context(self._new_central_system())
             self.desk = Desk(
@@ -244,6 +245,7 @@ class Depot:
             directory=self.directory,
             upkeep=self.store,
             learned=self._recalled,
+            models=self._models,
             upstream=self.upstream,
         )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
+from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
 from connectors.ocpp.refusals import LinkCounters, Refusals
@@ -15,16 +16,19 @@ from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.models.charger import (
+    Aspect,
     ChargerAbilities,
     ChargerSpec,
     ConnectorSpec,
     ConnectorStatus,
+    Evidence,
     Learned,
     ProfilePurpose,
     RateUnit,
 )
-from twin_core.models.events import ChargerLearned, Event
+from twin_core.models.events import ChargerLearned, Event, ModelLearned
 from twin_core.models.ids import ConnectorId, IdTag, TransactionId
+from twin_core.models.learned import taken_over, without
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
@@ -72,6 +76,7 @@ class ChargerMemory:
         divides_by: phases by which it was seen to divide watts, by connector number.
         model: vendor, model and firmware of which all this was learned; empty before its first boot.
         lost_during: set-up steps during which the link broke, in a row.
+        evidence: why all this is believed, where something was seen.
     """
 
     fallback_purpose: ProfilePurpose | None = None
@@ -97,6 +102,7 @@ class ChargerMemory:
     divides_by: dict[int, int] = field(default_factory=dict)
     model: str = ""
     lost_during: Counter[str] = field(default_factory=Counter)
+    evidence: dict[Aspect, Evidence] = field(default_factory=dict)
 
     def learned(self) -> Learned:
         """What of this is worth keeping across restarts."""
@@ -115,6 +121,7 @@ class ChargerMemory:
             sleepers=self.sleepers,
             phases={str(number): n_phases for number, n_phases in sorted(self.divides_by.items())},
             skipped=tuple(sorted(step for step in self.lost_during if self.fragile(step))),
+            evidence=dict(self.evidence),
         )
 
     def recall(self, learned: Learned) -> None:
@@ -127,12 +134,26 @@ class ChargerMemory:
         self.sleepers = learned.sleepers
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
         self.lost_during = Counter(dict.fromkeys(learned.skipped, STEPS_LOST_BEFORE_SKIP))
+        self.evidence = dict(learned.evidence)
 
     def forget(self) -> None:
         """Know nothing any more, as of a charger that never came."""
         for each in fields(self):
             setattr(self, each.name, getattr(_NEW, each.name))
-        self.divides_by, self.lost_during = {}, Counter()
+        self.divides_by, self.lost_during, self.evidence = {}, Counter(), {}
+
+    def forget_aspects(self, aspects: Collection[Aspect]) -> None:
+        """Know nothing any more of some of its ways."""
+        self.recall(without(self.learned(), aspects))
+        self.suggestion, self.rejections, self.contradictions, self.ends_checked = None, 0, 0, False
+
+    def begin_with(self, known: Learned) -> None:
+        """Take over what is known of its model, where it has shown nothing itself yet."""
+        self.recall(taken_over(self.learned(), known, known.evidence.keys() - self.evidence.keys()))
+
+    def borrowed(self, aspect: Aspect) -> bool:
+        """Whether an aspect was taken over from another charger of its model and not yet seen here."""
+        return aspect in self.evidence and self.evidence[aspect].by != ""
 
     def fragile(self, step: str) -> bool:
         """Whether a set-up step has cost the link too often to be tried again."""
@@ -177,6 +198,7 @@ class Surroundings:
     refusals: Refusals
     upkeep: ChargerUpkeep
     vendors: Mapping[str, VendorHandler]
+    models: KnownModels = field(default_factory=KnownModels)
 
 
 @dataclass(slots=True)
@@ -268,12 +290,33 @@ class Charger:
         """Name of one of its connectors."""
         return ConnectorId(self.spec.id, number)
 
+    def note(self, aspect: Aspect, seen: str, *, news: bool = True, individual: bool = False) -> None:
+        """Keep why something is believed of it; what is seen again counts from when it was seen first.
+
+        Args:
+            aspect: of what.
+            seen: what was seen, in words.
+            news: False for what only confirms: it takes the place of nothing that the charger showed itself.
+            individual: see `Evidence`.
+        """
+        known = self.memory.evidence.get(aspect)
+        if known is None or known.by or (news and known.seen != seen):
+            now = self.around.clock.now()
+            self.memory.evidence[aspect] = Evidence(now.utc, seen, individual=individual)
+
     def tell_learned(self) -> None:
-        """Have it kept what was learned, where that is news."""
+        """Have it kept what was learned, of the charger and of its model, where that is news."""
+        if skipped := self.memory.learned().skipped:
+            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(skipped)}", news=False)
         learned = self.memory.learned()
-        if learned != self.told:
-            self.told = learned
-            self.emit(ChargerLearned(at=self.around.clock.now(), charger_id=self.spec.id, learned=learned))
+        if learned == self.told:
+            return
+        self.told = learned
+        now = self.around.clock.now()
+        self.emit(ChargerLearned(at=now, charger_id=self.spec.id, learned=learned))
+        known = None if self.spec.adopted else self.around.models.teach(self.spec.id, learned)
+        if known is not None:
+            self.emit(ModelLearned(at=now, model=known.model, learned=known))
 
     def begin(self, connector: int, transaction: TransactionId) -> None:
         """A transaction runs now."""
@@ -306,6 +349,7 @@ class Charger:
         self.overshoots[connector] = (times + 1, min(least, above))
         if times + 1 >= OVERSHOOTS_BEFORE_LESS:
             self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * min(least, above))
+            self.note(Aspect.DRAW, f"drew {above:.3f} times its limit, {times + 1} samples in a row", individual=True)
             del self.overshoots[connector]
             self.in_force.pop(connector)
             logger.info("draws more than told", extra={"charger": self.spec.id, "gain": round(self.memory.gain, 3)})
@@ -324,6 +368,7 @@ class Charger:
             del self.lowered[connector]
             if connector in self.late and took_s > self.memory.delay_s:
                 self.memory.delay_s = took_s
+                self.note(Aspect.DELAY, f"drew more than a lowered limit until {took_s:.0f} s after it took it")
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
 
@@ -335,6 +380,8 @@ class Charger:
         share = watts / (NOMINAL_VOLTAGE_V * offered_a)
         n_phases = round(share)
         if n_phases in (1, 2, 3) and abs(share - n_phases) < 0.05 * n_phases:
+            if self.memory.divides_by.get(connector) != n_phases:
+                self.note(Aspect.PHASES, f"offered {offered_a:g} A when told {watts:.0f} W", individual=True)
             self.memory.divides_by[connector] = n_phases
 
     def divisor(self, connector: int, *, lasting: bool = False) -> int:

@@ -277,6 +277,7 @@ class Session:
             self.charger.boot_answered.clear()
             self.charger.commissioned.clear()
             settled = await Commissioning(self.charger, self._calls).run()
+            self.charger.tell_learned()
             self.charger.commissioned.set()
             await self._restart_ended()
             with suppress(TimeoutError):

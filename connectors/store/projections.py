@@ -17,12 +17,16 @@ from twin_core.models.events import (
     Event,
     FallbackConfirmed,
     FallbackRefused,
+    FirmwareStatusReported,
     GrantAnswered,
     InputRefused,
     LimitChanged,
+    LogStatusReported,
+    ModelLearned,
     NodeMetered,
     PlanAdopted,
     RequestAnnounced,
+    SecurityEventReported,
     TransactionStopped,
 )
 from twin_core.models.grant import GrantOutcome
@@ -81,7 +85,15 @@ def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
         case ChargerAdopted():
             _keep_latest(connection, "adopted", event.charger.id, event, body)
         case ChargerLearned():
-            _note_learned(connection, event, body)
+            _note_learned(connection, "learned", event.charger_id, event, body)
+        case ModelLearned():
+            _note_learned(connection, "model", event.model, event, body)
+        case FirmwareStatusReported():
+            _keep_latest(connection, "firmware_status", event.charger_id, event, body)
+        case LogStatusReported():
+            _keep_latest(connection, "log_status", event.charger_id, event, body)
+        case SecurityEventReported():
+            _keep_latest(connection, "security_event", event.charger_id, event, body)
         case RequestAnnounced():
             if event.connector_id is not None:
                 _keep_latest(connection, "request", f"connector {event.connector_id}", event, body)
@@ -138,11 +150,13 @@ def _keep_latest(connection: sqlite3.Connection, topic: str, name: str, event: E
     )
 
 
-def _note_learned(connection: sqlite3.Connection, event: ChargerLearned, body: bytes) -> None:
+def _note_learned(
+    connection: sqlite3.Connection, topic: str, name: str, event: ChargerLearned | ModelLearned, body: bytes
+) -> None:
     if event.learned is None:
-        connection.execute("DELETE FROM facts WHERE topic = 'learned' AND name = ?", (event.charger_id,))
+        connection.execute("DELETE FROM facts WHERE topic = ? AND name = ?", (topic, name))
     else:
-        _keep_latest(connection, "learned", event.charger_id, event, body)
+        _keep_latest(connection, topic, name, event, body)
 
 
 def _close_request(connection: sqlite3.Connection, event: TransactionStopped) -> None:

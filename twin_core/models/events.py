@@ -80,6 +80,19 @@ class ChargerLearned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLearned:
+    """What chargers of a model taught of it has changed; None where somebody had it forgotten.
+
+    Attributes:
+        model: vendor, model and firmware.
+    """
+
+    at: Instant
+    model: str
+    learned: Learned | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackConfirmed:
     """The charger read back the fallback limit it keeps for a connector."""
 
@@ -364,6 +377,7 @@ Event = (
     | ChargerBooted
     | ChargerCommissioned
     | ChargerLearned
+    | ModelLearned
     | FallbackConfirmed
     | FallbackRefused
     | ConnectorStatusReported

@@ -12,6 +12,7 @@ from connectors.ocpp.incoming.answering import Written
 from connectors.ocpp.registers import Register
 from connectors.ocpp.requests import tag_info
 from twin_core.models.authorisation import ReservationState, TagStanding, TagStatus
+from twin_core.models.charger import Aspect
 from twin_core.models.events import TransactionStarted, TransactionStopped
 from twin_core.models.ids import IdTag, TransactionId
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Instant
@@ -137,6 +138,7 @@ def _judge_pause(charger: Charger, number: int, reason: object, at: Instant) -> 
     if reason not in (None, "Other") or limit_a > 0.0 or not soon or charger.memory.lowest_a > 0.0:
         return
     charger.memory.lowest_a = MINIMUM_CURRENT_A
+    charger.note(Aspect.PAUSE, f"ended a transaction within {PAUSE_ENDS_WITHIN_S:.0f} s of a limit of 0 A")
     charger.refuse("pause-ends-transaction", f"connector {number}")
     if tag:
         charger.restart[number] = tag
