@@ -13,5 +13,6 @@ Which file for which task:
 - `limits`      those profiles as one further limit of each connector, and who of the two binds
 - `verdicts`    two answers about one tag made one (pure)
 - `conflicts`   where the two central systems wanted different things, in words
+- `snapshot`    how chargers stand with the upstream, for whoever shows it (pure)
 - `settings`    what can be set
 """

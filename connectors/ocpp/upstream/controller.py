@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from connectors.ocpp.charger import Charger
-from connectors.ocpp.upstream.relay import CallCharger, Relay, RelayStatus
+from connectors.ocpp.upstream.relay import CallCharger, Relay
 from connectors.ocpp.upstream.routes import Route, with_upstream
-from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.upstream.settings import UpstreamSettings, shown_url
+from connectors.ocpp.upstream.snapshot import UpstreamSnapshot
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId
@@ -76,9 +77,10 @@ class Upstream:
         """The relay of a charger; None where it never connected and was not known."""
         return self._relays.get(charger)
 
-    def status(self) -> dict[ChargerId, RelayStatus]:
-        """How every charger stands with the upstream."""
-        return {charger: relay.status() for charger, relay in self._relays.items()}
+    def snapshot(self) -> UpstreamSnapshot:
+        """How every charger stands with the upstream now: links, what waits, what was dropped, conflicts."""
+        chargers = {charger: relay.status() for charger, relay in self._relays.items()}
+        return UpstreamSnapshot(shown_url(self._settings.url), chargers, dict(self._backlog))
 
     # The doors for the central system.
 

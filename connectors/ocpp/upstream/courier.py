@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from connectors.ocpp import translate
@@ -18,10 +19,11 @@ from connectors.ocpp.upstream.conflicts import ConflictKind, Conflicts
 from connectors.ocpp.upstream.link import LINK_ERRORS, UpstreamLink, open_link
 from connectors.ocpp.upstream.outbox import Outbox, Question, Said, Woken, payload_of
 from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.upstream.snapshot import LinkState
 from connectors.ocpp.upstream.verdicts import ACCEPTED
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.ids import ChargerId
-from twin_core.ports import ForwardedMessage, UpstreamLedger
+from twin_core.ports import Clock, ForwardedMessage, UpstreamLedger
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Courier:
         accepted: the upstream has accepted the charger over the present link.
         stalled: it missed a deadline and has answered nothing since.
         delivered: messages of transactions that it answered.
+        since: when the present link opened or the last one ended; None before the first.
+        trouble: why the last attempt failed or link ended; empty once the upstream has accepted the charger.
         statuses: the charger's last StatusNotification of each connector.
         awaited: by place, who waits for the answer to a start.
         late: told of the answer to a start that nobody waited for any more.
@@ -53,6 +57,7 @@ class Courier:
         ledger: UpstreamLedger,
         conflicts: Conflicts,
         counters: LinkCounters,
+        clock: Clock,
         rng: random.Random,
         serve: Callable[[UpstreamLink], Coroutine[Any, Any, None]],
         late: Callable[[ForwardedMessage, Payload], Awaitable[None]],
@@ -60,6 +65,8 @@ class Courier:
         self.accepted = False
         self.stalled = False
         self.delivered = 0
+        self.since: datetime | None = None
+        self.trouble = ""
         self.statuses: dict[int, Payload] = {}
         self.awaited: dict[int, asyncio.Future[Payload | None]] = {}
         self._charger = charger
@@ -68,6 +75,7 @@ class Courier:
         self._ledger = ledger
         self._conflicts = conflicts
         self._counters = counters
+        self._clock = clock
         self._rng = rng
         self._serve = serve
         self._late = late
@@ -81,9 +89,13 @@ class Courier:
         self._charger_is_there = False
 
     @property
-    def linked(self) -> bool:
-        """Whether there is a link."""
-        return self._link is not None
+    def state(self) -> LinkState:
+        """Where the link stands."""
+        if self._link is None:
+            return LinkState.AWAY if self._wanted.is_set() else LinkState.IDLE
+        if not self.accepted:
+            return LinkState.OPENING
+        return LinkState.LATE if self.stalled else LinkState.UP
 
     def want(self, *, charger_is_there: bool | None = None) -> None:
         """Be linked: the charger is connected, or something waits."""
@@ -121,8 +133,9 @@ class Courier:
             try:
                 link = await open_link(self._charger, self._settings, self._counters)
             except LINK_ERRORS as error:
+                self.trouble = _words(error)
                 if failures == 0:
-                    fields = {"charger": self._charger, "reason": ascii(str(error))[:120]}
+                    fields = {"charger": self._charger, "reason": self.trouble}
                     logger.warning("upstream not reached", extra=fields)
                 failures += 1
             else:
@@ -139,6 +152,7 @@ class Courier:
     async def _live(self, link: UpstreamLink) -> None:
         """Use a link until it ends, the upstream falls silent, or it is no longer wanted."""
         self._link, self.stalled = link, False
+        self.since = self._clock.now().utc
         self._counters.connections += 1
         logger.info("upstream linked", extra={"charger": self._charger})
         works = (link.read(), self._talk(link), self._serve(link), self._beat(link), self._unwanted.wait())
@@ -146,7 +160,7 @@ class Courier:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._link = None
+            self._link, self.since = None, self._clock.now().utc
             self._outbox.link(False)
             for task in tasks:
                 task.cancel()
@@ -156,8 +170,8 @@ class Courier:
         for task in done:
             try:
                 task.result()
-            except LINK_ERRORS:
-                continue
+            except LINK_ERRORS as error:
+                self.trouble = _words(error)
             except StorageError as refused:
                 logger.error("upstream outbox cannot be read", extra={"charger": self._charger, "detail": str(refused)})
                 await asyncio.sleep(STORAGE_RETRY_S)
@@ -166,7 +180,7 @@ class Courier:
         """Boot where that is news, state every connector's status, then say what there is to say."""
         while self._boot_is_news and "BootNotification" in self._settings.messages:
             await self._boot(link)
-        self.accepted = True
+        self.accepted, self.trouble = True, ""
         self._outbox.link(True)
         if "StatusNotification" in self._settings.messages:
             for status in [self.statuses[number] for number in sorted(self.statuses)]:
@@ -302,3 +316,8 @@ class Courier:
         if self._counters.refused[cause] == 1:
             safe = detail.encode("unicode_escape").decode("ascii")[:200]
             logger.warning("refused", extra={"source": f"upstream of {self._charger}", "cause": cause, "detail": safe})
+
+
+def _words(error: BaseException) -> str:
+    """Why there is no link, in words."""
+    return ascii(str(error) or type(error).__name__)[1:-1][:120]

@@ -81,7 +81,11 @@ class UpstreamLink:
         await self._send(encode_error(request.unique_id, code, description))
 
     async def read(self) -> None:
-        """Read until the link ends."""
+        """Read until the link ends.
+
+        Raises:
+            ConnectionClosed: it did; the text says how.
+        """
         try:
             while True:
                 data = await self._socket.recv(decode=False)
@@ -91,8 +95,6 @@ class UpstreamLink:
                     self._counters.refused["upstream-flood"] += 1
                     await asyncio.sleep(wait_s)
                 await self._take(data)
-        except ConnectionClosed:
-            return
         finally:
             self._calls.lose()
 

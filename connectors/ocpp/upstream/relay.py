@@ -10,20 +10,20 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from connectors.ocpp import translate
 from connectors.ocpp.calls import CallOutcome, LinkLost
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.refusals import LinkCounters
-from connectors.ocpp.upstream.conflicts import Conflict, ConflictKind, Conflicts
+from connectors.ocpp.upstream.conflicts import ConflictKind, Conflicts
 from connectors.ocpp.upstream.courier import Courier
-from connectors.ocpp.upstream.limits import Allowance, KeptLimits
+from connectors.ocpp.upstream.limits import KeptLimits
 from connectors.ocpp.upstream.link import UpstreamLink
 from connectors.ocpp.upstream.outbox import Outbox
 from connectors.ocpp.upstream.requests import Answer, Refusal, Requests
 from connectors.ocpp.upstream.settings import UpstreamSettings
+from connectors.ocpp.upstream.snapshot import RelayStatus
 from connectors.ocpp.upstream.verdicts import ACCEPTED, tag_info
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import TransactionId
@@ -35,29 +35,6 @@ RESTART_S = 10.0
 """Pause after a part failed of itself, before it is run again."""
 
 CallCharger = Callable[[str, Payload], Awaitable[CallOutcome]]
-
-
-@dataclass(frozen=True, slots=True)
-class RelayStatus:
-    """How one charger stands with the upstream.
-
-    Attributes:
-        waiting: messages on disk that it has not answered yet.
-        dropped: what it never heard, by action and why.
-        refused: what of its own was not believed or not allowed, by cause.
-        conflicts: all so far by kind; the newest in words.
-    """
-
-    linked: bool
-    accepted: bool
-    links: int
-    waiting: int
-    delivered: int
-    dropped: dict[str, int]
-    refused: dict[str, int]
-    conflicts: dict[str, int]
-    latest: tuple[Conflict, ...]
-    allowances: tuple[Allowance, ...]
 
 
 class Relay:
@@ -107,6 +84,7 @@ class Relay:
             ledger=ledger,
             conflicts=self.conflicts,
             counters=self.counters,
+            clock=clock,
             rng=rng,
             serve=self._answer_requests,
             late=self._late_verdict,
@@ -262,8 +240,9 @@ class Relay:
     def status(self) -> RelayStatus:
         """How things stand."""
         return RelayStatus(
-            linked=self._courier.linked,
-            accepted=self._courier.accepted,
+            state=self._courier.state,
+            since=self._courier.since,
+            trouble=self._courier.trouble,
             links=self.counters.connections,
             waiting=self.outbox.backlog,
             delivered=self._courier.delivered,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from twin_core.models.ids import ChargerId
 
@@ -91,3 +92,9 @@ class UpstreamSettings:
     close_timeout_s: float = 1.0
     ping_s: float = 30.0
     max_frame_bytes: int = 65_536
+
+
+def shown_url(url: str) -> str:
+    """The address without what may be a secret: user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -100,7 +100,7 @@ async def test_an_hour_without_the_upstream_loses_no_transaction_and_keeps_the_o
         assert [(action, payload["timestamp"]) for action, payload in heard] == said
         numbers = [p["transactionId"] for _, a, p in b.heard if a in lasting[1:]]
         assert numbers == [700001 + n // 2 for n in range(48)]
-        status = d.upstream.status()[ChargerId("CP1")]
+        status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert status.waiting == 0
         assert status.links == 2
         assert status.dropped.keys() <= {"Heartbeat: no link"}
@@ -119,7 +119,7 @@ async def test_what_waited_when_the_gateway_was_killed_is_delivered_by_the_next_
             await until(lambda: b.said("StopTransaction"), 200)
             assert b.order() == ["StartTransaction", "StopTransaction"]
             await until(lambda: b.links["CP1"].state.name != "OPEN")
-            assert not d.upstream.status()[ChargerId("CP1")].linked
+            assert not d.upstream.snapshot().chargers[ChargerId("CP1")].linked
 
 
 async def test_a_tag_may_charge_where_both_say_so(tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ async def test_a_tag_may_charge_where_both_say_so(tmp_path: Path) -> None:
         peer(d.system.port) as charger,
     ):
         await charger.boot()
-        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
         verdicts = {}
         for tag in ("GOOD", "POOR", "STRANGER"):
             verdicts[tag] = (await charger.call("Authorize", {"idTag": tag}))[2]["idTagInfo"]["status"]
         assert verdicts == {"GOOD": "Accepted", "POOR": "Blocked", "STRANGER": "Invalid"}
         assert [p["idTag"] for p in b.said("Authorize")] == ["GOOD", "POOR"]
-        status = d.upstream.status()[ChargerId("CP1")]
+        status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert status.conflicts == {"tag": 1}
         assert "upstream says Blocked" in status.latest[-1].words
 
@@ -148,7 +148,7 @@ async def test_a_private_message_reaches_the_upstream_unless_the_depot_understan
         peer(d.system.port) as charger,
     ):
         await charger.boot()
-        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
         for vendor in ("ours", "theirs"):
             answer = await charger.call("DataTransfer", {"vendorId": vendor})
             assert answer[2] == {"status": "Accepted", "data": vendor}
@@ -162,7 +162,7 @@ async def test_an_upstream_that_stalls_is_waited_for_once_and_then_not_at_all(tm
         peer(d.system.port) as charger,
     ):
         await charger.boot()
-        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
         loop = asyncio.get_running_loop()
         waits = []
         for _ in range(3):
@@ -182,7 +182,7 @@ async def test_a_tag_refused_too_late_is_explained_and_its_transaction_stopped(t
             ours = await charger.start()
             b.back()
             await until(lambda: ("RemoteStopTransaction", {"transactionId": ours}) in charger.asked, 200)
-            assert d.upstream.status()[ChargerId("CP1")].conflicts == {"late-tag": 1}
+            assert d.upstream.snapshot().chargers[ChargerId("CP1")].conflicts == {"late-tag": 1}
             assert charger.asked
 
 
@@ -216,7 +216,7 @@ async def test_an_upstream_profile_never_reaches_the_charger_but_limits_what_it_
         assert 299 < limited[1].at.monotonic_s - limited[0].at.monotonic_s < 301.5
         assert all(p["stackLevel"] != 3 for p in charger.profiles())
         assert len(charger.profiles()) >= before
-        status = d.upstream.status()[ChargerId("CP1")]
+        status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert status.conflicts == {"upstream-limits": 1}
         assert "allows 10.0 A, the depot grants 16.0 A" in status.latest[0].words
         cleared = await b.ask("CP1", "ClearChargingProfile", {"id": 9})
@@ -227,14 +227,14 @@ async def test_an_upstream_profile_never_reaches_the_charger_but_limits_what_it_
 async def test_a_setting_that_control_rests_on_is_refused_with_a_reason(tmp_path: Path) -> None:
     async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
         await charger.boot()
-        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
         theirs = {"key": "LightIntensity", "value": "50"}
         ours = {"key": "MeterValueSampleInterval", "value": "900"}
         assert (await b.ask("CP1", "ChangeConfiguration", theirs))[2] == {"status": "Accepted"}
         assert (await b.ask("CP1", "ChangeConfiguration", ours))[2] == {"status": "Rejected"}
         assert ("ChangeConfiguration", theirs) in charger.asked
         assert ("ChangeConfiguration", ours) not in charger.asked
-        latest = d.upstream.status()[ChargerId("CP1")].latest[-1]
+        latest = d.upstream.snapshot().chargers[ChargerId("CP1")].latest[-1]
         assert "control lives by the samples" in latest.words
         assert (await b.ask("CP1", "UpdateFirmware", {}))[2:4][0] == "NotSupported"
         assert (await b.ask("CP1", "../../Passwords", {}))[2] == "NotImplemented"
@@ -250,7 +250,7 @@ async def test_only_what_the_site_names_is_forwarded(tmp_path: Path) -> None:
         await stop(charger, ours)
         await until(lambda: b.said("StopTransaction"))
         assert b.order() == ["StartTransaction", "StopTransaction"]
-        assert d.upstream.status()[ChargerId("CP1")].links == 1
+        assert d.upstream.snapshot().chargers[ChargerId("CP1")].links == 1
 
 
 async def test_the_upstream_gets_the_heartbeat_it_asked_for(tmp_path: Path) -> None:
@@ -291,12 +291,12 @@ async def test_profiles_of_the_upstream_survive_a_restart(tmp_path: Path) -> Non
     async with billing() as b:
         async with forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
             await charger.boot()
-            await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+            await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
             answer = await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
             assert answer[2] == {"status": "Accepted"}
         async with forwarding(tmp_path, b.port) as d:
             assert [event.limit_a for event in d.sink.of(e.ConnectorLimited)] == [10.0]
-            assert d.upstream.status()[ChargerId("CP1")].allowances[0].upstream_a == 10.0
+            assert d.upstream.snapshot().chargers[ChargerId("CP1")].allowances[0].upstream_a == 10.0
 
 
 async def test_what_is_kept_and_what_is_not_go_up_in_the_order_they_were_said(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ async def test_what_is_kept_and_what_is_not_go_up_in_the_order_they_were_said(tm
         peer(d.system.port) as charger,
     ):
         await charger.boot()
-        await until(lambda: d.upstream.status()[ChargerId("CP1")].accepted)
+        await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
         ours = await charger.start()
         for status in ("Charging", "Finishing", "Available"):
             if status == "Available":
@@ -332,7 +332,7 @@ async def test_an_upstream_that_answers_nothing_for_hours_costs_no_transaction(t
         assert len(b.said("StartTransaction")) > 10
         del b.answers["StartTransaction"]
         await until(lambda: b.said("StopTransaction"), 200)
-        status = d.upstream.status()[ChargerId("CP1")]
+        status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert (status.waiting, status.dropped) == (0, {})
 
 
@@ -355,7 +355,7 @@ async def test_the_connectors_of_a_charger_share_a_limit_of_the_whole(tmp_path: 
         await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
 
         def allowed() -> list[float | None]:
-            return [allowance.upstream_a for allowance in d.upstream.status()[ChargerId("CP1")].allowances]
+            return [allowance.upstream_a for allowance in d.upstream.snapshot().chargers[ChargerId("CP1")].allowances]
 
         await until(lambda: allowed()[0] == 24.0)
         await charger.start(2, tag="SECOND")
@@ -402,7 +402,7 @@ async def test_a_transaction_that_cannot_be_kept_for_the_upstream_is_said_again(
         await charger.boot()
         payload = {"connectorId": 1, "idTag": "TAG", "meterStart": 1000, "timestamp": "2026-06-01T12:00:00Z"}
         assert (await charger.call("StartTransaction", payload))[2] == "InternalError"
-        assert d.upstream.status()[ChargerId("CP1")].dropped == {"StartTransaction: storage": 1}
+        assert d.upstream.snapshot().chargers[ChargerId("CP1")].dropped == {"StartTransaction: storage": 1}
         monkeypatch.setattr(FullDisk, "full", False)
         assert (await charger.call("StartTransaction", payload))[2]["idTagInfo"] == {"status": "Accepted"}
         await until(lambda: b.said("StartTransaction"))

@@ -88,21 +88,21 @@ async def chatter(charger: Peer, ours: int) -> None:
 async def test_nonsense_for_an_answer_is_counted_and_nobody_waits_for_it(tmp_path: Path, answer: bytes) -> None:
     async with billing(Authorize=answer) as b, forwarding(tmp_path, b.port) as f, peer(f.system.port) as charger:
         await charger.boot()
-        await until(lambda: f.upstream.status()[CP1].accepted)
+        await until(lambda: f.upstream.snapshot().chargers[CP1].accepted)
         verdict = await charger.call("Authorize", {"idTag": "TAG"})
         assert verdict[2]["idTagInfo"]["status"] == "Accepted"
         ours = await charger.start()
         assert ours > 0
         # What lasts gets through all the same, over this link or the next.
         await until(lambda: b.said("StartTransaction"), 300)
-        assert f.upstream.status()[CP1].refused
+        assert f.upstream.snapshot().chargers[CP1].refused
         assert CP1 in f.system.connected
 
 
 async def test_a_flood_of_requests_is_refused_and_the_charger_hardly_hears_of_it(tmp_path: Path) -> None:
     async with billing() as b, forwarding(tmp_path, b.port) as f, peer(f.system.port) as charger:
         await session(charger)
-        await until(lambda: f.sink.of(e.ChargerCommissioned) and f.upstream.status()[CP1].accepted)
+        await until(lambda: f.sink.of(e.ChargerCommissioned) and f.upstream.snapshot().chargers[CP1].accepted)
         before = len(charger.asked)
         for number in range(1000):
             loop = asyncio.get_running_loop()
@@ -125,7 +125,7 @@ async def test_a_request_the_charger_never_answers_does_not_cost_it_its_link(tmp
         peer(f.system.port, answers={"UnlockConnector": SILENT}) as charger,
     ):
         await charger.boot()
-        await until(lambda: f.sink.of(e.ChargerCommissioned) and f.upstream.status()[CP1].accepted)
+        await until(lambda: f.sink.of(e.ChargerCommissioned) and f.upstream.snapshot().chargers[CP1].accepted)
         for _ in range(6):
             answer = await b.ask("CP1", "UnlockConnector", {"connectorId": 1})
             assert answer[2] == "GenericError"
@@ -146,7 +146,7 @@ async def test_what_finds_no_room_is_counted_and_starts_and_stops_go_before_samp
             await charger.call(
                 "StopTransaction", {"transactionId": ours, "meterStop": 2000, "timestamp": "2026-06-01T13:00:00Z"}
             )
-            assert f.upstream.status()[CP1].dropped["MeterValues: too many wait"] == 6
+            assert f.upstream.snapshot().chargers[CP1].dropped["MeterValues: too many wait"] == 6
             b.back()
             await until(lambda: b.said("StopTransaction"), 300)
             assert len(b.said("StartTransaction")) == 1
@@ -169,7 +169,7 @@ async def test_a_message_the_upstream_refuses_does_not_hold_up_the_next_transact
         await until(lambda: b.said("StopTransaction"), 300)
         assert [p["idTag"] for p in b.said("StartTransaction")] == ["BAD", "BAD", "BAD", "GOOD"]
         assert [p["transactionId"] for p in b.said("StopTransaction")] == [7]
-        status = f.upstream.status()[CP1]
+        status = f.upstream.snapshot().chargers[CP1]
         assert status.dropped == {
             "StartTransaction: refused by the upstream": 1,
             "StopTransaction: the upstream has no such transaction": 1,
@@ -200,7 +200,7 @@ async def test_the_worst_profiles_there_can_be_are_computed_in_no_time(tmp_path:
         peer(f.system.port) as charger,
     ):
         await charger.boot()
-        await until(lambda: f.upstream.status()[CP1].accepted)
+        await until(lambda: f.upstream.snapshot().chargers[CP1].accepted)
         for number in range(40):
             profile = {
                 "chargingProfileId": number,
@@ -219,4 +219,4 @@ async def test_the_worst_profiles_there_can_be_are_computed_in_no_time(tmp_path:
         answer = await b.ask("CP1", "GetCompositeSchedule", {"connectorId": 0, "duration": 10**9})
         assert time.process_time() - before_s < 0.5
         assert answer[2]["status"] == "Accepted"
-        assert f.upstream.status()[CP1].conflicts == {"profile": 20}
+        assert f.upstream.snapshot().chargers[CP1].conflicts == {"profile": 20}

@@ -36,10 +36,10 @@ async def test_a_strict_upstream_finds_no_fault_in_anything_it_is_told_or_answer
             forwarding(tmp_path, port, spec, threaded=True, clock=clock, request_burst=100) as f,
             switched_on(spec, url=f"ws://127.0.0.1:{f.system.port}/ocpp") as point,
         ):
-            await until(lambda: f.upstream.status()[spec.id].accepted, 20)
+            await until(lambda: f.upstream.snapshot().chargers[spec.id].accepted, 20)
             await point.plug(1, car(max_a=32.0), IdTag("TAG"))
             seen: dict[str, Any] = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
-            status = f.upstream.status()[spec.id]
+            status = f.upstream.snapshot().chargers[spec.id]
             limited = f.sink.of(e.ConnectorLimited)
             refused = f.system.counters[spec.id].refused
     finally:
@@ -87,7 +87,7 @@ async def test_a_charger_and_its_upstream_meet_over_real_sockets(tmp_path: Path)
         await point.call(
             "StopTransaction", {"transactionId": ours, "meterStop": 2000, "timestamp": "2026-06-01T13:00:00Z"}
         )
-        await until(lambda: not f.upstream.status()[ChargerId("CP1")].linked, 10)
+        await until(lambda: not f.upstream.snapshot().chargers[ChargerId("CP1")].linked, 10)
         b.back()
         await until(lambda: b.said("StopTransaction"), 20)
         assert b.said("StopTransaction")[0]["transactionId"] == 700001
