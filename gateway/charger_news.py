@@ -68,12 +68,12 @@ class ChargerNews:
         self._news[report.charger_id] = now
         match report:
             case SecurityEventReported():
-                if _words(report) != _words(before.security):
-                    fields = {"charger": report.charger_id, "what": _words(report)}
+                if words(report) != words(before.security):
+                    fields = {"charger": report.charger_id, "what": words(report)}
                     logger.warning("security event", extra=fields)
             case FirmwareStatusReported() | LogStatusReported():
-                firmware, upload = _words(now.firmware), _words(now.upload)
-                if (firmware, upload) != (_words(before.firmware), _words(before.upload)):
+                firmware, upload = words(now.firmware), words(now.upload)
+                if (firmware, upload) != (words(before.firmware), words(before.upload)):
                     fields = {"charger": report.charger_id, "firmware_update": firmware, "upload": upload}
                     logger.info("charger upkeep", extra=fields)
 
@@ -88,7 +88,7 @@ def _with(news: News, report: UpkeepReport) -> News:
             return replace(news, security=report)
 
 
-def _words(report: UpkeepReport | None) -> str:
+def words(report: UpkeepReport | None) -> str:
     """A report in the charger's own words; empty where there is none."""
     match report:
         case None:

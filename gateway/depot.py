@@ -49,6 +49,7 @@ from panel.shapes import PanelView
 from twin_core.cycle import Twin, TwinSettings
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.estimation import EstimationSettings
+from twin_core.models.authorisation import ListedTag
 from twin_core.models.events import PeakMeasured, TariffChanged, TermsChanged
 from twin_core.models.ids import ChargerId
 from twin_core.models.site import SiteTree
@@ -152,10 +153,10 @@ class Depot:
                 upkeep=self.store,
                 clock=self._clock,
                 draw=self.options.draw_transaction_id,
+                tags=self._listed_tags,
+                upstream=self.upstream,
             )
-            self.offline_lists = OfflineLists(
-                self.desk.operations, self.desk.lists, lambda: self.directory.listed_tags(self._clock.now().utc)
-            )
+            self.offline_lists = OfflineLists(self.desk.operations, self.desk.lists, self._listed_tags)
             if self.site.authorisation.local_list:
                 self.news.on_commissioned = self.offline_lists.want
             self.mqtt = self._new_mqtt_link()
@@ -178,6 +179,9 @@ class Depot:
                 tasks.create_task(self.lag.run(), name="loop lag")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
+
+    def _listed_tags(self) -> tuple[ListedTag, ...]:
+        return self.directory.listed_tags(self._clock.now().utc)
 
     def _adopted(self) -> set[ChargerId]:
         return {charger.spec.id for charger in self.runtime.twin.state.chargers.values() if charger.spec.adopted}
