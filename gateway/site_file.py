@@ -146,6 +146,7 @@ class TagTable(Table):
     blocked: bool = False
     expires: AwareDatetime | None = None
     group: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
 
 
 class AuthorisationTable(Table):
@@ -154,6 +155,7 @@ class AuthorisationTable(Table):
     free_vend: bool = False
     fleet: bool = True
     local_list: bool = False
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
 
 
 class MqttTable(Table):

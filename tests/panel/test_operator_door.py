@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from panel.feed import PanelFeed
 from panel.cards import ChargerCard, ChargerDetail, ChargerLine
+from panel.feed import PanelFeed
 from panel.orders import ChargerAnswer, Order, UnlockOrder
 from panel.server import create_app
 from twin_core.errors import ProtocolError, StorageError
