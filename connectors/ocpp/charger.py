@@ -306,8 +306,8 @@ class Charger:
 
     def tell_learned(self) -> None:
         """Have it kept what was learned, of the charger and of its model, where that is news."""
-        if skipped := self.memory.learned().skipped:
-            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(skipped)}", news=False)
+        if (skipped := self.memory.learned().skipped) and not self.memory.borrowed(Aspect.SKIPPED):
+            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(skipped)}")
         learned = self.memory.learned()
         if learned == self.told:
             return

@@ -131,7 +131,8 @@ JOURNAL_MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"""
         INSERT OR REPLACE INTO facts (topic, name, utc_us, body)
         SELECT '{topic}', json_extract(CAST(body AS TEXT), '$.charger_id'), utc_us, body FROM events
-        WHERE kind = '{kind}' AND packed = 0 AND json_valid(CAST(body AS TEXT)) ORDER BY seq
+        WHERE kind = '{kind}' AND packed = 0 AND CASE WHEN json_valid(CAST(body AS TEXT))
+        THEN json_type(CAST(body AS TEXT), '$.charger_id') = 'text' END ORDER BY seq
         """
         for topic, kind in (
             ("firmware_status", "FirmwareStatusReported"),
