@@ -69,12 +69,12 @@ def card_shown(card: ChargerCard) -> RenderableType:
 def learned_shown(learned: tuple[LearnedLine, ...]) -> RenderableType:
     """What is believed of a charger, from what, since when; the first column is what `forget --what` takes."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("learned", "what it does", "seen", "since"):
-        table.add_column(heading)
+    table.add_column("learned", no_wrap=True)
+    table.add_column()
     for one in learned:
-        seen = f"{one.seen} (by {one.by}, of the same model; not yet here)" if one.by else one.seen
-        style = "dim" if one.by else ""
-        table.add_row(one.aspect, one.belief, Text(seen, style), "" if one.at is None else _moment(one.at))
+        where = f"seen at {one.by} of the same model, not here yet: " if one.by else ""
+        seen = "learned before evidence was kept" if one.at is None else f"{where}{one.seen}, {_moment(one.at)}"
+        table.add_row(one.aspect, Group(Text(one.belief), Text(seen, "dim")))
     return table
 
 

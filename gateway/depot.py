@@ -144,7 +144,7 @@ class Depot:
             await self._learn()
             await self._look_up_peak()
             self.news = ChargerNews(self.runtime, recovery.upkeep)
-            self.upstream = await self._open_upstream(stack)
+            self.upstream = self._views.upstream = await self._open_upstream(stack)
             self.central = await stack.enter_async_context(self._new_central_system())
             self.desk = Desk(
                 self.runtime,
