@@ -183,15 +183,21 @@ class Commissioning:
             self._charger.note(aspect, seen, news=news)
 
     def _styles(self) -> list[ProfileStyle]:
-        """Ways of writing a fallback, what worked last first."""
-        known = self._memory.style(self._memory.fallback_purpose or ProfilePurpose.TX_DEFAULT)
+        """Ways of writing a fallback, what worked last first.
+
+        Two connectors never share a ChargePointMaxProfile, also where another charger of the model was content with it.
+        """
+        purpose, alone = self._memory.fallback_purpose, len(self._charger.spec.connectors) == 1
+        if purpose is None or (purpose is ProfilePurpose.CHARGE_POINT_MAX and not alone):
+            purpose = ProfilePurpose.TX_DEFAULT
+        known = self._memory.style(purpose)
         ampere, watt = RateUnit.AMPERE, RateUnit.WATT
         others = [
             ProfileStyle(ProfilePurpose.TX_DEFAULT, ampere),
             ProfileStyle(ProfilePurpose.TX_DEFAULT, ampere, relative=True),
             ProfileStyle(ProfilePurpose.TX_DEFAULT, watt),
         ]
-        if len(self._charger.spec.connectors) == 1:
+        if alone:
             others.append(ProfileStyle(ProfilePurpose.CHARGE_POINT_MAX, ampere))
         same = [s for s in others if (s.purpose, s.unit, s.relative) == (known.purpose, known.unit, known.relative)]
         return [known, *(s for s in others if s not in same)]

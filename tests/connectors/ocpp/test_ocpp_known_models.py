@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.ocpp.central_system import CentralSystem
+from connectors.ocpp.charger import ChargerMemory
 from connectors.ocpp.known_models import MODELS_KEPT, KnownModels
 from tests.connectors.ocpp.peer import ACCEPTED, FAST, Depot, Peer, charger_spec, depot, grant, peer, until
 from tests.fakes import EPOCH, EventList, ListedChargers, LoopClock, MemoryLedger
@@ -97,6 +98,30 @@ async def test_a_charger_that_differs_from_its_model_is_believed() -> None:
         async with set_up(d, TWO, not_below(10.0)):
             assert d.system.memory(TWO).lowest_a == 10.0
             assert d.system.memory(ONE).lowest_a == 8.0
+
+
+async def test_two_connectors_share_no_profile_though_their_model_took_one_for_the_whole_charger() -> None:
+    def max_only(payload: dict[str, Any]) -> dict[str, Any]:
+        purpose = payload["csChargingProfiles"]["chargingProfilePurpose"]
+        return ACCEPTED if purpose == "ChargePointMaxProfile" else REJECTED
+
+    async with depot(charger_spec("CP1"), charger_spec("CP2", 2)) as d:
+        async with set_up(d, ONE, max_only):
+            assert d.system.memory(ONE).purposes == (ProfilePurpose.CHARGE_POINT_MAX,)
+        async with set_up(d, TWO, max_only) as (cp, _):
+            assert {profile["chargingProfilePurpose"] for profile in cp.profiles()} == {"TxDefaultProfile"}
+            assert d.system.memory(TWO).fallback_purpose is None
+            assert ProfilePurpose.CHARGE_POINT_MAX not in d.system.memory(TWO).purposes
+
+
+def test_what_a_charger_showed_before_it_named_its_model_stays() -> None:
+    memory, seen = ChargerMemory(lowest_a=6.0, delay_s=0.0), Evidence(EPOCH, "seen")
+    memory.evidence = {Aspect.PAUSE: seen}
+    taught = {Aspect.PAUSE: replace(seen, by=ONE), Aspect.DELAY: replace(seen, by=ONE)}
+    memory.begin_with(Learned(model="M", lowest_a=16.0, delay_s=35.0, evidence=taught))
+    assert (memory.lowest_a, memory.delay_s) == (6.0, 35.0)
+    assert memory.borrowed(Aspect.DELAY)
+    assert not memory.borrowed(Aspect.PAUSE)
 
 
 async def test_that_profiles_end_by_themselves_is_tried_at_each_charger() -> None:
