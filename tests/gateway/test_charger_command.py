@@ -21,6 +21,7 @@ from gateway.site_file import parse_site
 from panel.orders import ResetOrder
 from tests.connectors.ocpp.peer import SILENT, Peer, peer, until
 from tests.gateway.site_texts import with_line
+from tests.services import free_port
 from twin_core.errors import ProtocolError
 from twin_core.models.charger import Aspect
 from twin_core.models.ids import ChargerId
@@ -218,6 +219,40 @@ async def test_what_was_learned_is_shown_with_its_evidence_and_forgotten_and_fou
         assert "it has not booted yet" in capsys.readouterr().err
         assert await ask(tmp_path, "forget", charger="CP2") == 0
         assert "when they come back: CP2" in capsys.readouterr().out
+
+
+async def test_how_a_charger_stands_with_the_upstream_is_listed_shown_and_on_the_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upstream = f'[upstream]\nurl = "ws://127.0.0.1:{free_port()}/billing"\n'
+    async with running(tmp_path, tables=upstream) as (depot, cp):
+        await cp.start()
+        await ask(tmp_path, "list", "--json")
+        (first, second) = json.loads(capsys.readouterr().out)
+        assert (first["upstream"]["state"], first["upstream"]["waiting"]) == ("away", 1)
+        assert second["upstream"]["state"] == "idle"
+        await ask(tmp_path, "list")
+        assert "away · 1 waiting" in capsys.readouterr().out
+        await ask(tmp_path, "show")
+        shown = capsys.readouterr().out
+        assert "1 waiting · 0 delivered" in shown
+        assert "Connect call failed" in shown
+        await until(lambda: depot.feed.view is not None and depot.feed.view.upstream is not None, 10)
+        assert depot.feed.view is not None
+        assert depot.feed.view.upstream is not None
+        assert "/billing" in depot.feed.view.upstream.url
+
+
+async def test_a_site_without_an_upstream_says_nothing_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as (depot, _):
+        await ask(tmp_path, "list")
+        await ask(tmp_path, "show")
+        assert "upstream" not in capsys.readouterr().out
+        await until(lambda: depot.feed.view is not None, 10)
+        assert depot.feed.view is not None
+        assert depot.feed.view.upstream is None
 
 
 async def test_a_reservation_is_made_shown_and_given_up_and_outlives_the_gateway(

@@ -43,6 +43,13 @@ def relative_only(payload: dict[str, Any]) -> dict[str, Any]:
     return ACCEPTED if kind == "Relative" else REJECTED
 
 
+def level_0_only(payload: dict[str, Any]) -> dict[str, Any]:
+    return ACCEPTED if payload["csChargingProfiles"]["stackLevel"] == 0 else REJECTED
+
+
+CLAIMS = {"configurationKey": [{"key": "ChargeProfileMaxStackLevel", "readonly": True, "value": "999"}]}
+
+
 class Refusing:
     """Answers SetChargingProfile by a rule and counts its refusals."""
 
@@ -60,7 +67,7 @@ async def set_up(d: Depot, charger: ChargerId, rule: Any = lambda _: ACCEPTED) -
     """A charger of the model, through its boot order."""
     refusing = Refusing(rule)
     done = len(d.sink.of(e.ChargerCommissioned))
-    async with peer(d.system.port, charger, answers={"SetChargingProfile": refusing}) as cp:
+    async with peer(d.system.port, charger, answers={"SetChargingProfile": refusing, "GetConfiguration": CLAIMS}) as cp:
         await cp.boot()
         await until(lambda: len(d.sink.of(e.ChargerCommissioned)) > done)
         await asyncio.sleep(0)
@@ -71,7 +78,7 @@ def two() -> Any:
     return depot(charger_spec("CP1"), charger_spec("CP2"))
 
 
-@pytest.mark.parametrize("rule", [no_pause, relative_only])
+@pytest.mark.parametrize("rule", [no_pause, relative_only, level_0_only])
 async def test_the_second_charger_of_a_model_needs_no_refusals(rule: Any) -> None:
     async with two() as d:
         async with set_up(d, ONE, rule) as (_, first):
@@ -161,7 +168,9 @@ async def test_forgetting_a_charger_starts_it_from_nothing_and_leaves_its_model_
         async with set_up(d, ONE, no_pause) as (_, first):
             before = first.refusals
             d.system.forget(ONE)
-            assert d.system.memory(ONE).lowest_a == 0.0
+            left = d.system.memory(ONE).learned()
+            assert left == Learned(model=MODEL), "so that it takes nothing over at its next boot"
+            assert d.sink.of(e.ChargerLearned)[-1].learned == left
             await until(lambda: d.system.memory(ONE).lowest_a == 8.0)
             assert first.refusals > before
         async with set_up(d, TWO, no_pause) as (_, second):
