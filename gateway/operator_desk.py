@@ -224,9 +224,10 @@ class Desk:
             forgotten = self._central.forget_model(model)
         else:
             self._central.forget(charger, order.what)
-        away = [one for one in forgotten if one not in self._central.connected]
-        later = f"; when they come back: {', '.join(away)}" if away else ""
-        return Answer("Forget", Outcome.DONE, f"{', '.join(forgotten)} set up anew{later}")
+        here = ", ".join(one for one in forgotten if one in self._central.connected)
+        away = ", ".join(one for one in forgotten if one not in self._central.connected)
+        parts = [f"set up anew now: {here}" if here else "", f"when back: {away}" if away else ""]
+        return Answer("Forget", Outcome.DONE, "; ".join(part for part in parts if part))
 
     async def _update(self, charger: ChargerId, order: FirmwareOrder) -> Answer:
         retrieve = order.retrieve or self._clock.now().utc

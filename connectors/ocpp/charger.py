@@ -306,9 +306,10 @@ class Charger:
 
     def tell_learned(self) -> None:
         """Have it kept what was learned, of the charger and of its model, where that is news."""
-        if (skipped := self.memory.learned().skipped) and not self.memory.borrowed(Aspect.SKIPPED):
-            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(skipped)}")
         learned = self.memory.learned()
+        if learned.skipped and learned != self.told and not self.memory.borrowed(Aspect.SKIPPED):
+            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(learned.skipped)}")
+            learned = self.memory.learned()
         if learned == self.told:
             return
         self.told = learned

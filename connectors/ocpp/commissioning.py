@@ -169,7 +169,7 @@ class Commissioning:
             if isinstance(verdict, Unclear) and not verdict.detail.startswith("CALLERROR"):
                 return verdict
         self._memory.fallback_purpose = None
-        self._charger.note(Aspect.FALLBACK, "refused every way of writing a fallback")
+        self._charger.note(Aspect.FALLBACK, "took no way of writing a fallback")
         return verdict
 
     def _note_style(self, before: Learned, taken: ProfileStyle) -> None:
@@ -270,7 +270,8 @@ class Commissioning:
                     memory.leases = False
                     self._charger.note(Aspect.LEASES, "refused a profile that ends by itself and took it without end")
                 else:
-                    memory.leases, memory.max_stack_level = None, 0
+                    memory.forget_aspects({Aspect.LEASES})
+                    memory.max_stack_level = 0
                     self._charger.note(Aspect.STACK_LEVEL, "refused stack level 1 for a limit that changes nothing")
             case Unclear():
                 return

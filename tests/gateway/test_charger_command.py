@@ -208,7 +208,7 @@ async def test_what_was_learned_is_shown_with_its_evidence_and_forgotten_and_fou
         assert learned["kind"]["at"] is not None
         cp.answers["SetChargingProfile"] = {"status": "Accepted"}
         assert await ask(tmp_path, "forget", "--what", "kind") == 0
-        assert "CP1 forgotten: CP1 set up anew" in capsys.readouterr().out
+        assert "CP1 forgotten: set up anew now: CP1" in capsys.readouterr().out
         await until(lambda: memory.evidence.get(Aspect.LEASES) is not None)
         assert not memory.relative
     async with running(tmp_path) as (depot, _):
@@ -218,7 +218,7 @@ async def test_what_was_learned_is_shown_with_its_evidence_and_forgotten_and_fou
         assert await ask(tmp_path, "forget", "--model", charger="CP2") == 2
         assert "it has not booted yet" in capsys.readouterr().err
         assert await ask(tmp_path, "forget", charger="CP2") == 0
-        assert "when they come back: CP2" in capsys.readouterr().out
+        assert "CP2 forgotten: when back: CP2" in capsys.readouterr().out
 
 
 async def test_how_a_charger_stands_with_the_upstream_is_listed_shown_and_on_the_panel(

@@ -144,6 +144,15 @@ async def test_that_profiles_end_by_themselves_is_tried_at_each_charger() -> Non
             assert d.system.memory(TWO).leases is False
 
 
+async def test_a_belief_that_could_not_be_tried_here_is_given_up() -> None:
+    async with two() as d:
+        async with set_up(d, ONE):
+            assert d.system.memory(ONE).leases is True
+        async with set_up(d, TWO, level_0_only):
+            assert d.system.memory(TWO).leases is None, "there is no level beside its fallback's to try it on"
+            assert Aspect.LEASES not in d.system.memory(TWO).evidence
+
+
 async def test_the_way_of_grants_is_taken_over_too() -> None:
     def no_tx(payload: dict[str, Any]) -> dict[str, Any]:
         return REJECTED if payload["csChargingProfiles"]["chargingProfilePurpose"] == "TxProfile" else ACCEPTED
