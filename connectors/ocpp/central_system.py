@@ -190,6 +190,7 @@ class CentralSystem:
         logger.info("forgotten", extra={"charger": charger_id, "aspects": sorted(aspects) or "all"})
         if (session := self._sessions.get(charger_id)) is not None:
             session.charger.told = left
+            session.charger.commissioned.clear()  # no grant leaves on what is found out only now
             session.charger.boot_answered.set()
 
     def forget_model(self, model: str) -> tuple[ChargerId, ...]:
