@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from connectors.store.recovery import UpkeepReport
 from twin_core.models.events import (
+    CertificateRequested,
     ChargerCommissioned,
     Event,
     FirmwareStatusReported,
@@ -38,10 +39,12 @@ class ChargerNews:
 
     Attributes:
         on_commissioned: told of each charger whose boot order is through; must return at once.
+        on_certificate_wanted: told of each charger that asks for a certificate; must return at once.
     """
 
     def __init__(self, sink: EventSink, before: Sequence[UpkeepReport] = ()) -> None:
         self.on_commissioned: Callable[[ChargerId], None] = lambda _: None
+        self.on_certificate_wanted: Callable[[ChargerId], None] = lambda _: None
         self._sink = sink
         self._news: dict[ChargerId, News] = {}
         for report in before:
@@ -54,6 +57,8 @@ class ChargerNews:
                 self._note(event)
             case ChargerCommissioned():
                 self.on_commissioned(event.charger_id)
+            case CertificateRequested():
+                self.on_certificate_wanted(event.charger_id)
             case _:
                 pass
         self._sink.put(event)

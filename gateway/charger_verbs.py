@@ -99,6 +99,7 @@ def _certificate_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--request", action="store_true", help="print the signing request it sent last, in PEM")
     what.add_argument("--deliver", type=Path, metavar="CHAIN.pem", help="the certificate it asked for, with its chain")
+    what.add_argument("--sign", action="store_true", help="have the depot's authority sign it, and hand it over")
     what.add_argument("--install", type=Path, metavar="ROOT.pem", help="a root certificate to trust")
     what.add_argument("--list", action="store_true", help="the root certificates it holds")
     what.add_argument(
@@ -116,7 +117,7 @@ def _certificate_order(options: argparse.Namespace) -> dict[str, Any]:
     file = options.deliver or options.install
     return {
         "operation": "certificate",
-        "what": "list" if options.list else "deliver" if options.deliver else "install",
+        "what": next(what for what in ("list", "sign", "deliver", "install") if getattr(options, what)),
         "use": "ManufacturerRootCertificate" if options.of_manufacturer else "CentralSystemRootCertificate",
         "pem": "" if file is None else _text_of(file),
     }
@@ -180,7 +181,7 @@ VERBS: dict[str, Verb] = {
         },
     ),
     "certificate": Verb(
-        "hand over the certificate it asked for; install, list or delete roots",
+        "sign or hand over the certificate it asked for; install, list or delete roots",
         _certificate_options,
         _certificate_order,
     ),

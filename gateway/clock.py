@@ -40,6 +40,11 @@ class WallClock:
         return Instant(self._loop.time(), datetime.now(UTC))
 
 
+def wall_utc() -> datetime:
+    """UTC by the machine's clock, for what has no loop: certificates are judged by it."""
+    return datetime.now(UTC)
+
+
 class _PatientSelector(selectors.DefaultSelector):
     """A selector that waits shorter by a factor, so that scaled seconds pass in time."""
 

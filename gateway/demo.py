@@ -121,7 +121,7 @@ def _as_asked(site: SiteFile, options: DemoOptions, mqtt_port: int) -> SiteFile:
             "adopt_unknown": True,
             "data_dir": options.data_dir,
             "control": control,
-            "ocpp": site.ocpp.model_copy(update={"host": options.host, "port": options.ocpp_port}),
+            "ocpp": site.ocpp.model_copy(update={"host": options.host, "port": options.ocpp_port, "tls": None}),
             "mqtt": MqttTable(host=options.host, port=mqtt_port),
             "panel": PanelTable(host=options.host, port=options.panel_port),
             "influx": InfluxTable(url=options.influx_url) if options.influx_url else None,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -37,8 +37,10 @@ from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
 from gateway.site_faults import site_faults
-from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
+from gateway.site_file import SiteFile, site_terms, site_tree, tariff
+from gateway.site_twin import new_twin, runtime_settings, twin_settings
 from gateway.telemetry import Telemetry
+from gateway.tls import depot_ca, listening_tls
 from gateway.upstream_table import upstream_settings
 from gateway.views import Views
 from panel.feed import PanelFeed
@@ -46,17 +48,13 @@ from panel.guard import LOOPBACK_HOSTS
 from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
 from panel.shapes import PanelView
-from twin_core.cycle import Twin, TwinSettings
+from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError, StorageError
-from twin_core.estimation import EstimationSettings
 from twin_core.models.authorisation import ListedTag
 from twin_core.models.events import PeakMeasured, TariffChanged, TermsChanged
 from twin_core.models.ids import ChargerId
-from twin_core.models.site import SiteTree
 from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
-from twin_core.problem import PlanningSettings
-from twin_core.runtime import Runtime, RuntimeSettings
-from twin_core.safety.envelope import EnvelopeParameters
+from twin_core.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +153,10 @@ class Depot:
                 draw=self.options.draw_transaction_id,
                 tags=self._listed_tags,
                 upstream=self.upstream,
+                ca=depot_ca(self.site.depot_ca, self._clock.now().utc),
             )
+            if self.site.depot_ca is not None and self.site.depot_ca.sign == "automatically":
+                self.news.on_certificate_wanted = self.desk.signing.want
             self.offline_lists = OfflineLists(self.desk.operations, self.desk.lists, self._listed_tags)
             if self.site.authorisation.local_list:
                 self.news.on_commissioned = self.offline_lists.want
@@ -173,10 +174,13 @@ class Depot:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
             tasks.create_task(self._keep_house(), name="housekeeping")
             tasks.create_task(self.offline_lists.run(), name="offline lists")
+            tasks.create_task(self.desk.signing.run(), name="certificates")
             if self.site.tariff.demand_charge_eur_per_kw:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
                 tasks.create_task(self.lag.run(), name="loop lag")
+                if self.tls is not None:
+                    tasks.create_task(self.tls.watch(), name="certificate")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 
@@ -225,6 +229,7 @@ class Depot:
 
     def _new_central_system(self) -> CentralSystem:
         ocpp, speed = self.site.ocpp, self.options.speed
+        self.tls = listening_tls(ocpp.tls, self._clock)
         settings = CentralSystemSettings(
             host=ocpp.host,
             port=ocpp.port,
@@ -232,6 +237,7 @@ class Depot:
             # Computing does not scale with the clock: at 60 times the tempo, a stall of a tenth of a second on the
             # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
             call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
+            call_yields_after_s=max(3.0, speed * FASTEST_ANSWER_WALL_S),
             ping_interval_s=10.0 * speed,
             ping_timeout_s=5.0 * speed,
             open_timeout_s=5.0 * speed,
@@ -251,6 +257,7 @@ class Depot:
             learned=self._recalled,
             models=self._models,
             upstream=self.upstream,
+            tls=self.tls,
         )
 
     async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:
@@ -353,39 +360,3 @@ class Depot:
         """
         threaded, now = not self.options.virtual, self._clock.now().utc
         self.runtime.twin.foresight = await foresight_of(self.site, self.store, now, threaded=threaded)
-
-
-def new_twin(site: SiteFile, tree: SiteTree, since: datetime, settings: TwinSettings) -> Twin:
-    """The twin of a site as its file describes it."""
-    return Twin(
-        tree,
-        since=since,
-        tariff=tariff(site, since),
-        terms=site_terms(site, since),
-        fleet=fleet(site),
-        settings=settings,
-    )
-
-
-def twin_settings(site: SiteFile) -> TwinSettings:
-    """What the site file says of the twin."""
-    control = site.control
-    return TwinSettings(
-        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a, ramp_s=control.ramp_s),
-        estimation=EstimationSettings(
-            meter_stale_s=min((meter.stale_after_s for meter in site.meters), default=15.0),
-            assumed_energy_kwh=control.assumed_energy_kwh,
-            assumed_stay_h=control.assumed_stay_h,
-        ),
-        planning=PlanningSettings(
-            step_min=control.step_min,
-            horizon_h=control.horizon_h,
-            grades_min=control.grades_min,
-            min_run_min=control.min_run_min,
-        ),
-    )
-
-
-def runtime_settings(site: SiteFile) -> RuntimeSettings:
-    """What the site file says of the rhythms of control."""
-    return RuntimeSettings(tick_s=site.control.tick_s, plan_every_s=site.control.plan_every_s)

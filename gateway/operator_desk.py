@@ -10,12 +10,14 @@ from typing import Any, assert_never
 
 from connectors.ocpp import requests
 from connectors.ocpp.central_system import CentralSystem
+from connectors.ocpp.depot_ca import DepotCa
 from connectors.ocpp.local_lists import LocalLists
 from connectors.ocpp.operations import Answer, Operations, Outcome
 from connectors.ocpp.reservations import Reservations
 from connectors.ocpp.upstream.controller import Upstream
 from gateway.charger_cards import ChargerCards
 from gateway.charger_news import ChargerNews
+from gateway.signing import Signing
 from panel.cards import ChargerCard, ChargerDetail, ChargerLine
 from panel.orders import (
     AvailabilityOrder,
@@ -67,6 +69,7 @@ class Desk:
         operations: questions to chargers, for programs.
         lists: the lists of tags that chargers keep themselves.
         reservations: connectors kept free.
+        signing: chargers' certificates from the depot's own authority.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Desk:
         draw: Callable[[], int],
         tags: Callable[[], tuple[ListedTag, ...]],
         upstream: Upstream | None = None,
+        ca: DepotCa | None = None,
     ) -> None:
         """Furnish the desk.
 
@@ -92,8 +96,10 @@ class Desk:
             draw: draws the number of a request, in [1, 2³¹).
             tags: the list of tags that chargers may keep themselves, as it is now.
             upstream: the second central system; None where the site has none.
+            ca: the depot's own authority for certificates; None where it has none.
         """
         self.operations = Operations(central, draw)
+        self.signing = Signing(ca, self.operations, upkeep, clock, central.identifies)
         self.lists = LocalLists(self.operations, upkeep, news, clock)
         self.reservations = Reservations(central, self.operations, upkeep, news, clock, draw)
         self._cards = ChargerCards(
@@ -243,6 +249,8 @@ class Desk:
         match order.what:
             case "deliver":
                 return await self.operations.deliver_certificate(charger, order.pem)
+            case "sign":
+                return await self.signing.sign(charger)
             case "install":
                 return await self.operations.ask(charger, requests.install_certificate(order.use, order.pem))
             case "list":

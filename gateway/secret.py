@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from pydantic import SecretStr
 
@@ -21,3 +22,8 @@ def secret(variable: str | None, purpose: str) -> SecretStr | None:
     if not value:
         raise ConfigurationError(f"environment variable {variable} ({purpose}) is not set: export it before starting")
     return SecretStr(value)
+
+
+def without_secrets(value: str) -> str:
+    """A value of a site file as an error may show it: an address without user, password and query."""
+    return re.sub(r"(?s)://.*@|\?.*", lambda found: "://***@" if found[0].startswith(":") else "?***", value)

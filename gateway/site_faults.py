@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from connectors.ocpp.tls import check_tls
+from gateway.clock import wall_utc
 from gateway.meters import meter_binding
 from gateway.secret import secret
 from gateway.site_file import SiteFile
+from gateway.tls import client_tls, depot_ca
 from twin_core.errors import ConfigurationError
 from twin_core.models.site import SiteTree
 from twin_core.planning.table import factory
@@ -17,7 +20,7 @@ from twin_core.safety.parameters import EnvelopeParameters
 def site_faults(site: SiteFile, tree: SiteTree, parameters: EnvelopeParameters) -> list[str]:
     """Every fault in words: the field, what is wrong with it, what to do."""
     faults = [str(fault) for fault in commissioning_faults(tree, parameters, tick_s=site.control.tick_s)]
-    return [*faults, *_names_that_lead_nowhere(site), *_secrets_not_set(site)]
+    return [*faults, *_names_that_lead_nowhere(site), *_certificates_of_no_use(site), *_secrets_not_set(site)]
 
 
 def _names_that_lead_nowhere(site: SiteFile) -> Iterator[str]:
@@ -38,6 +41,20 @@ def _names_that_lead_nowhere(site: SiteFile) -> Iterator[str]:
     ca_file = None if site.mqtt is None else site.mqtt.ca_file
     if ca_file is not None and not ca_file.is_file():
         yield f"mqtt.ca_file: there is no file {ca_file}: name the broker's certificate authority, or leave it out"
+
+
+def _certificates_of_no_use(site: SiteFile) -> Iterator[str]:
+    tls, upstream = site.ocpp.tls, site.upstream
+    looks: list[Callable[[], object]] = [lambda: depot_ca(site.depot_ca, wall_utc())]
+    if tls is not None:
+        looks.append(lambda: check_tls(tls.files(), wall_utc()))
+    if upstream is not None and upstream.ca_file is not None:
+        looks.append(lambda: client_tls(upstream.ca_file, "upstream.ca_file"))
+    for look in looks:
+        try:
+            look()
+        except ConfigurationError as error:
+            yield str(error)
 
 
 def _secrets_not_set(site: SiteFile) -> Iterator[str]:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
+from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.tag_tables import AuthorisationTable, TagTable
+from gateway.tls import DepotCaTable, TlsTable
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
@@ -137,25 +140,7 @@ class OcppTable(Table):
     heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
     id_tags: tuple[str, ...] | None = None
-
-
-class TagTable(Table):
-    """`[[tags]]`: a tag that drivers show, or a group that tags belong to."""
-
-    id_tag: Annotated[str, Field(min_length=1, max_length=20)]
-    blocked: bool = False
-    expires: AwareDatetime | None = None
-    group: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-    max_concurrent: Annotated[int, Field(ge=1)] | None = None
-
-
-class AuthorisationTable(Table):
-    """`[authorisation]`: who may charge, and whether chargers keep a list of them for when they are offline."""
-
-    free_vend: bool = False
-    fleet: bool = True
-    local_list: bool = False
-    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    tls: TlsTable | None = None
 
 
 class MqttTable(Table):
@@ -216,6 +201,7 @@ class SiteFile(Table):
     influx: InfluxTable | None = None
     panel: PanelTable | None = PanelTable()
     upstream: UpstreamTable | None = None
+    depot_ca: DepotCaTable | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -302,7 +288,7 @@ def describe(name: str, error: ValidationError) -> str:
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "the file"
         given = fault["input"]
-        shown = "" if isinstance(given, dict | list) else f" (given: {str(given)[:60]!r})"
+        shown = "" if isinstance(given, dict | list) else f" (given: {without_secrets(str(given))[:60]!r})"
         lines.append(f"  {where}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return "\n".join(lines)
 

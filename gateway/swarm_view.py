@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.clock import LoopClock
+from simulators.credentials import Credentials
 from simulators.swarm import SwarmStatus, run_swarm
+from twin_core.errors import ConfigurationError
 
 ROWS_SHOWN = 30
 LINE_EVERY_S = 10.0
@@ -37,6 +41,7 @@ async def watch_swarm(options: argparse.Namespace) -> int:
             prefix=options.prefix,
             names=options.ids,
             password=options.password,
+            credentials=credentials_of(options),
             minutes=options.minutes,
             on_status=show,
         )
@@ -44,6 +49,35 @@ async def watch_swarm(options: argparse.Namespace) -> int:
     if status.accepted < status.count:
         console.print(f"[red]{status.count - status.accepted} charge point(s) were never accepted by {options.url}[/]")
     return 0 if status.accepted == status.count else 1
+
+
+def credentials_of(options: argparse.Namespace) -> Callable[[str], Credentials] | None:
+    """What each charge point trusts and shows in TLS, by its identity; None where the address has no TLS.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or what is given does not go together.
+    """
+    if not options.url.startswith("wss:"):
+        if options.ca or options.certificate or options.key:
+            raise ConfigurationError("--ca, --certificate and --key need TLS: give --url wss://HOST:PORT/PATH")
+        return None
+    if (options.certificate is None) != (options.key is None):
+        raise ConfigurationError("--certificate and --key go together: give both, or neither")
+
+    def credentials(name: str) -> Credentials:
+        if options.certificate is None:
+            return Credentials(options.ca)
+        return Credentials(options.ca, _text(options.certificate, name), _text(options.key, name))
+
+    return credentials
+
+
+def _text(pattern: str, name: str) -> str:
+    file = Path(pattern.replace("{id}", name))
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error}): name a PEM file") from error
 
 
 class _Lines:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.ocpp.upstream.settings import ASKABLE, FORWARDABLE, UpstreamSettings
 from gateway.secret import secret
 from gateway.site_fields import Table
+from gateway.tls import client_tls
 from twin_core.models.ids import ChargerId
 
 Subprotocol = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,32}$")]
@@ -22,21 +24,28 @@ class UpstreamTable(Table):
     url: str
     subprotocol: Subprotocol = "ocpp1.6"
     password_env: str | None = None
+    ca_file: Path | None = None
     messages: tuple[str, ...] | None = None
     requests: tuple[str, ...] | None = None
+    adopted_tag: Annotated[str, Field(pattern=r"^[!-~]{1,20}$")] = "UNKNOWN"
     answer_s: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 2.0
     keep: Annotated[int, Field(ge=10, le=1_000_000)] = 5_000
 
     @field_validator("url")
     @classmethod
     def _url_is_a_websocket(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        if not _is_plain_websocket(value):
             raise ValueError(
                 "write ws://HOST/PATH or wss://HOST/PATH, without a query and without a password; each charger's "
                 "identity is added at the end"
             )
         return value
+
+    @model_validator(mode="after")
+    def _a_certificate_needs_tls(self) -> UpstreamTable:
+        if self.ca_file is not None and not self.url.startswith("wss:"):
+            raise ValueError("ca_file: the address has no TLS: write wss://HOST/PATH, or leave ca_file out")
+        return self
 
     @field_validator("messages")
     @classmethod
@@ -47,6 +56,15 @@ class UpstreamTable(Table):
     @classmethod
     def _requests_can_be_asked(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return _known(value, ASKABLE)
+
+
+def _is_plain_websocket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text would show the whole address
+        return False
+    secret_parts = parts.query or parts.fragment or "@" in url
+    return parts.scheme in ("ws", "wss") and bool(parts.hostname) and not secret_parts
 
 
 def _known(given: tuple[str, ...] | None, allowed: frozenset[str]) -> tuple[str, ...] | None:
@@ -65,7 +83,7 @@ def upstream_settings(table: UpstreamTable, own_env: Mapping[str, str], speed: f
         speed: how much faster than the wall the loop's clock runs.
 
     Raises:
-        ConfigurationError: an environment variable is named but not set.
+        ConfigurationError: an environment variable is named but not set, or the certificate authority cannot be read.
     """
     defaults = UpstreamSettings(table.url)
     own: dict[ChargerId, SecretStr | None] = {
@@ -78,8 +96,10 @@ def upstream_settings(table: UpstreamTable, own_env: Mapping[str, str], speed: f
         subprotocol=table.subprotocol,
         passwords={charger: found.get_secret_value() for charger, found in own.items() if found is not None},
         password=None if shared is None else shared.get_secret_value(),
+        tls=client_tls(table.ca_file, "upstream.ca_file") if table.url.startswith("wss:") else None,
         messages=FORWARDABLE if table.messages is None else frozenset(table.messages),
         requests=ASKABLE if table.requests is None else frozenset(table.requests),
+        adopted_tag=table.adopted_tag,
         answer_s=table.answer_s * speed,
         keep=table.keep,
         call_timeout_s=defaults.call_timeout_s * speed,

@@ -127,7 +127,8 @@ class _Day:
         site, table = find_site(run.scenario)
         scenario = read_scenario(run.scenario, table)
         self._run = run
-        self._site = site.model_copy(update={"panel": None, "influx": None})
+        in_the_clear = site.ocpp.model_copy(update={"tls": None})
+        self._site = site.model_copy(update={"panel": None, "influx": None, "ocpp": in_the_clear})
         self._clock = LoopClock(scenario.begins.astimezone(UTC))
         self._broker = MemoryBroker(run.seed, run.weather.broker)
         self._draw_id = partial(random.Random(f"transactions:{run.seed}").randrange, 1, 2**31)

@@ -159,10 +159,10 @@ class ForgetOrder(Shape):
 
 
 class CertificateOrder(Shape):
-    """Hand over the certificate the charger asked for with its chain, install a root, or list the roots it holds."""
+    """Hand over the certificate the charger asked for, signed elsewhere or by the depot; install or list roots."""
 
     operation: Literal["certificate"] = "certificate"
-    what: Literal["deliver", "install", "list"]
+    what: Literal["deliver", "sign", "install", "list"]
     use: Literal["CentralSystemRootCertificate", "ManufacturerRootCertificate"] = "CentralSystemRootCertificate"
     pem: Annotated[str, Field(max_length=10_000)] = ""
 

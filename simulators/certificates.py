@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,9 +68,13 @@ _VERSION: Final = 0xA0
 
 
 class Certificates:
-    """The certificates of one charge point."""
+    """The certificates of one charge point.
 
-    __slots__ = ("_asked", "_held", "_machine", "_own", "_reports")
+    Attributes:
+        on_signed: told of the chain of a new certificate of its own, in PEM.
+    """
+
+    __slots__ = ("_asked", "_held", "_machine", "_own", "_reports", "on_signed")
 
     def __init__(self, machine: Machine, reports: Reports) -> None:
         self._machine = machine
@@ -77,6 +82,7 @@ class Certificates:
         self._held: list[tuple[str, Certificate]] = []
         self._own: Certificate | None = None
         self._asked = False
+        self.on_signed: Callable[[str], None] = lambda _: None
 
     def install(self, payload: Payload) -> Payload:
         """Answer InstallCertificate; the same one again takes its own place."""
@@ -122,6 +128,7 @@ class Certificates:
             self._reports.security_event("InvalidChargePointCertificate")
             return {"status": "Rejected"}
         self._own, self._asked = certificate, False
+        self.on_signed(payload["certificateChain"])
         return {"status": "Accepted"}
 
     def ask_to_be_signed(self) -> None:

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from simulators import requests
 from simulators.controller import Controller
+from simulators.credentials import Credentials
 from simulators.quirks import Quirks
 from simulators.quirks.socket import dressed
+from simulators.signing_request import private_key
 from simulators.vehicle import Vehicle
 from simulators.wire import LINK_ERRORS, Link, Payload, SilenceError, WireCounts, open_link
 from twin_core.models.charger import ChargerSpec
@@ -48,6 +50,7 @@ class ChargePoint:
         rng: random.Random,
         quirks: Quirks = Quirks(),  # noqa: B008 - frozen, so sharing it is safe
         password: str | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """Prepare it.
 
@@ -57,7 +60,8 @@ class ChargePoint:
             clock: true time; its own clock is set from it at switch-on.
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
-            password: shown as Basic authentication (OCPP security profile 1).
+            password: shown as Basic authentication (OCPP security profiles 1 and 2).
+            credentials: what it trusts and shows in TLS (profiles 2 and 3); a wss address needs some.
         """
         self.spec = spec
         self.controller = Controller(spec, clock, quirks)
@@ -65,11 +69,15 @@ class ChargePoint:
         if password is not None:
             self.controller.has_password = True
             self.controller.configuration.preset("SecurityProfile", "1")
+        if credentials is not None:
+            self.controller.configuration.preset("SecurityProfile", str(credentials.profile))
+            self.controller.certificates.on_signed = self._certified
         self.wire = WireCounts()
         self.links = 0
         self._url = f"{url.rstrip('/')}/{quote(spec.id, safe='')}"
         self._rng = rng
         self._password = password
+        self._credentials = credentials
         self._ids = count(1)
         self._link: Link | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -130,6 +138,7 @@ class ChargePoint:
                     self.wire,
                     self._next_id,
                     authorization=self._authorization(),
+                    tls=None if self._credentials is None else self._credentials.context(),
                     opening=self.controller.quirks.opening(self._url),
                     dress=dressed(self.controller),
                 )
@@ -196,6 +205,11 @@ class ChargePoint:
 
     def _next_id(self) -> str:
         return f"{self.spec.id[:24]}-{next(self._ids)}"
+
+    def _certified(self, chain: str) -> None:
+        """A certificate of its own was signed: shown from the next connection on."""
+        if self._credentials is not None:
+            self._credentials.renew(chain, private_key(self.spec.id))
 
     def _authorization(self) -> str | None:
         password = self.controller.configuration.text("AuthorizationKey") or self._password

@@ -41,7 +41,7 @@ def change_configuration(controller: Controller, payload: Payload) -> Payload:
 
 
 def _may_rise_to(controller: Controller, value: str) -> bool:
-    """A security profile is never lowered, needs a password, and above 1 would need TLS, which is not spoken here."""
+    """A security profile is never lowered, needs a password; above 1 it is what the charge point was delivered with."""
     if value not in ("0", "1"):
         return False
     return int(value) >= controller.configuration.number("SecurityProfile") and (

@@ -23,6 +23,8 @@ _P256: Final = bytes.fromhex("06082a8648ce3d030107")
 _ECDSA_SHA256: Final = bytes.fromhex("06082a8648ce3d040302")
 _COMMON_NAME: Final = bytes.fromhex("0603550403")
 _ORGANISATION: Final = bytes.fromhex("060355040a")
+_CURVE: Final = 0xA0
+_PUBLIC_KEY: Final = 0xA1
 _NO_ATTRIBUTES: Final = b"\xa0\x00"
 Point = tuple[int, int] | None
 """A point of the curve; None is the one at infinity."""
@@ -36,9 +38,7 @@ def signing_request(name: str, organisation: str) -> str:
         organisation: who runs it.
     """
     secret = _number(b"key", name.encode())
-    public = _times(secret, _G)
-    assert public is not None
-    key = b"\x00\x04" + public[0].to_bytes(32, "big") + public[1].to_bytes(32, "big")
+    key = _public(secret)
     subject = der.written(
         der.SEQUENCE, _attribute(_ORGANISATION, organisation[:64]), _attribute(_COMMON_NAME, name[:64])
     )
@@ -54,6 +54,26 @@ def signing_request(name: str, organisation: str) -> str:
     )
     text = base64.encodebytes(whole).decode()
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
+
+
+def private_key(name: str) -> str:
+    """The key of that request, in PEM (RFC 5915): what a charge point would never show anybody."""
+    secret = _number(b"key", name.encode())
+    whole = der.written(
+        der.SEQUENCE,
+        der.integer(1),
+        der.written(der.OCTET_STRING, secret.to_bytes(32, "big")),
+        der.written(_CURVE, _P256),
+        der.written(_PUBLIC_KEY, der.written(der.BIT_STRING, _public(secret))),
+    )
+    return f"-----BEGIN EC PRIVATE KEY-----\n{base64.encodebytes(whole).decode()}-----END EC PRIVATE KEY-----\n"
+
+
+def _public(secret: int) -> bytes:
+    """The public key as the content of a bit string."""
+    public = _times(secret, _G)
+    assert public is not None
+    return b"\x00\x04" + public[0].to_bytes(32, "big") + public[1].to_bytes(32, "big")
 
 
 def _attribute(kind: bytes, text: str) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulators.charge_point import ChargePoint
+from simulators.credentials import Credentials
 from simulators.vehicle import Battery, Vehicle
 from twin_core.models.charger import ChargerSpec, ConnectorSpec, ConnectorStatus
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag
@@ -82,6 +83,7 @@ class Swarm:
         prefix: str = "VCP",
         password: str | None = None,
         names: Sequence[str] = (),
+        credentials: Callable[[str], Credentials] | None = None,
     ) -> None:
         """Prepare it.
 
@@ -93,6 +95,7 @@ class Swarm:
             prefix: identities are PREFIX-0001 and so on ...
             names: ... unless they are named here.
             password: shown by all of them as Basic authentication.
+            credentials: what each of them trusts and shows in TLS, by its identity; None speaks in the clear.
         """
         names = names or [f"{prefix}-{number:04d}" for number in range(1, count + 1)]
         self._clock = clock
@@ -107,6 +110,7 @@ class Swarm:
                 clock=clock,
                 rng=random.Random(f"charger:{seed}:{number}"),
                 password=password,
+                credentials=None if credentials is None else credentials(name),
             )
             for number, name in enumerate(names, 1)
         ]
@@ -193,6 +197,7 @@ async def run_swarm(
     prefix: str = "VCP",
     password: str | None = None,
     names: Sequence[str] = (),
+    credentials: Callable[[str], Credentials] | None = None,
     minutes: float | None = None,
     on_status: Callable[[SwarmStatus], None] | None = None,
     every_s: float = 1.0,
@@ -207,11 +212,14 @@ async def run_swarm(
         prefix: identities are PREFIX-0001 and so on.
         password: shown by all of them as Basic authentication.
         names: identities, in place of `count` and `prefix`.
+        credentials: what each trusts and shows in TLS, by its identity; None speaks in the clear.
         minutes: how long; None until cancelled.
         on_status: called every `every_s` with the state of the swarm.
         every_s: how often.
     """
-    swarm = Swarm(url, count, clock=clock, seed=seed, prefix=prefix, password=password, names=names)
+    swarm = Swarm(
+        url, count, clock=clock, seed=seed, prefix=prefix, password=password, names=names, credentials=credentials
+    )
     end_s = None if minutes is None else clock.now().monotonic_s + minutes * 60
     running = asyncio.create_task(swarm.run(), name="swarm")
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -198,6 +199,7 @@ async def open_link(
     ids: Callable[[], str],
     *,
     authorization: str | None = None,
+    tls: ssl.SSLContext | None = None,
     opening: Opening | None = None,
     dress: Callable[[ClientConnection], OddSocket] | None = None,
 ) -> Link:
@@ -209,6 +211,7 @@ async def open_link(
         counts: where to count what happens.
         ids: makes unique ids.
         authorization: value of the Authorization header.
+        tls: what is trusted and shown, for a wss address.
         opening: how a quirk would have it opened.
         dress: puts quirks between the socket and the link.
 
@@ -219,6 +222,7 @@ async def open_link(
     opening = opening or Opening(url)
     socket = await connect(
         opening.url,
+        ssl=tls,
         subprotocols=[Subprotocol(name) for name in opening.subprotocols] or None,
         additional_headers=headers,
         compression="deflate" if opening.compression else None,

@@ -115,6 +115,14 @@ class ForwardedMessage:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A transaction that was taken over from a charger: nobody here saw its start, and its tag is not known."""
+
+    transaction_id: TransactionId
+    start: TransactionStart
+
+
 class UpstreamLedger(Protocol):
     """What must reach a second central system, and what it calls our transactions; durable.
 
@@ -126,6 +134,13 @@ class UpstreamLedger(Protocol):
 
     async def waiting(self, charger: ChargerId, after: int, most: int) -> tuple[ForwardedMessage, ...]:
         """The oldest messages of a charger behind a place."""
+
+    async def untold(self, charger: ChargerId) -> tuple[TakenOver | TransactionStop, ...]:
+        """What the depot wrote of transactions by itself and never kept here, oldest first.
+
+        Open transactions that were taken over with a known register, and the stops of those closed here; the stop of
+        one whose register nobody stated has the last that was measured.
+        """
 
     async def backlog(self) -> dict[ChargerId, int]:
         """How many messages of each charger wait."""

@@ -60,7 +60,7 @@ class Actuation:
         while True:
             await self._charger.commissioned.wait()
             await self._mailbox.wait()
-            async with self._calls.line:
+            async with self._calls.grant_line():
                 # Only now is it decided what to send: while the line was busy a newer grant may have come.
                 if self._charger.commissioned.is_set() and (grant := self._mailbox.take()) is not None:
                     await self._deliver(grant)

@@ -7,6 +7,8 @@ connector says for a minute that it is free is closed. A charger whose clock is 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from connectors.ocpp.charger import Charger
 from twin_core.errors import StorageError
@@ -35,10 +37,16 @@ CHARGING = frozenset({ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, Co
 
 
 class Bookkeeping:
-    """Keeps one charger's books over one link."""
+    """Keeps one charger's books over one link.
 
-    def __init__(self, charger: Charger) -> None:
+    Args:
+        written: told of what was written here, before anything more is said of that transaction; StorageError from it
+            has it written again.
+    """
+
+    def __init__(self, charger: Charger, written: Callable[[], Awaitable[None]]) -> None:
         self._charger = charger
+        self._written = written
 
     async def look(self) -> None:
         """Bring into line what is due."""
@@ -61,10 +69,11 @@ class Bookkeeping:
             return
         del charger.strangers[number]
         now = charger.around.clock.now()
-        start = TransactionStart(charger.connector_id(number), IdTag(""), stranger.register_kwh or 0.0, now.utc)
+        start = TransactionStart(charger.connector_id(number), IdTag(""), stranger.register_kwh or 0.0, stranger.since)
         if not await charger.around.ledger.adopt(stranger.transaction, start, now):
             charger.refuse("foreign-transaction", f"transaction {stranger.transaction} is another's, or over")
             return
+        await self._written()
         charger.begin(number, stranger.transaction)
         charger.emit(
             TransactionStarted(
@@ -73,7 +82,7 @@ class Bookkeeping:
                 transaction_id=stranger.transaction,
                 id_tag=start.id_tag,
                 meter_start_kwh=start.meter_start_kwh,
-                started_at=now.utc,
+                started_at=start.started_at,
             )
         )
         logger.warning("transaction adopted", extra={"connector": str(start.connector_id)})
@@ -85,8 +94,10 @@ class Bookkeeping:
         now = charger.around.clock.now()
         if transaction is None or status is not ConnectorStatus.AVAILABLE or now.monotonic_s < since_s + FREE_FOR_S:
             return
-        stop = TransactionStop(transaction, charger.spec.id, None, now.utc, "Other")
+        freed_at = now.utc - timedelta(seconds=now.monotonic_s - since_s)
+        stop = TransactionStop(transaction, charger.spec.id, None, freed_at, "Other")
         connector = await charger.around.ledger.stop(stop, now)
+        await self._written()
         charger.end(number, transaction)
         charger.refuse("never-stopped", f"transaction {transaction} of a connector that is free")
         if connector is not None:
@@ -96,7 +107,7 @@ class Bookkeeping:
                     connector_id=connector,
                     transaction_id=transaction,
                     meter_stop_kwh=None,
-                    stopped_at=now.utc,
+                    stopped_at=freed_at,
                     reason="Other",
                 )
             )

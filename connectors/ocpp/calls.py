@@ -1,4 +1,4 @@
-"""Our CALLs to one charger and their answers: one outstanding at a time, found by unique id.
+"""Our CALLs to one charger and their answers: one outstanding at a time, found by unique id. A grant goes first.
 
 An answer that comes after the wait was given up still reaches whoever asked; one that nobody asked for is dropped and
 counted. A CALLERROR is an outcome of its own and never success.
@@ -7,7 +7,9 @@ counted. A CALLERROR is an outcome of its own and never success.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -52,11 +54,7 @@ LateHandler = Callable[[CallOutcome], None]
 
 
 class CallTable:
-    """The CALLs of one link.
-
-    Attributes:
-        line: held while a call is outstanding. Take it first to decide at the last moment what to `ask`.
-    """
+    """The CALLs of one link."""
 
     def __init__(
         self,
@@ -64,6 +62,7 @@ class CallTable:
         counters: LinkCounters,
         *,
         timeout_s: float,
+        yields_after_s: float = math.inf,
         on_silence: Callable[[int], None],
     ) -> None:
         """Start with nothing outstanding.
@@ -72,12 +71,17 @@ class CallTable:
             send: puts a frame onto the wire.
             counters: where calls and timeouts are counted.
             timeout_s: how long to wait for an answer, sending included.
+            yields_after_s: how long a grant waits at most for the answer to something else.
             on_silence: told how many calls in a row went unanswered, after each that did.
         """
-        self.line = asyncio.Lock()
         self._send = send
         self._counters = counters
         self._timeout_s = timeout_s
+        self._yields_after_s = yields_after_s
+        self._others = asyncio.Lock()
+        self._others_since_s = 0.0
+        self._free = _set_event()
+        self._no_grant = _set_event()
         self._on_silence = on_silence
         self._ids = count(1)
         self._waiting: dict[str, asyncio.Future[CallOutcome]] = {}
@@ -86,13 +90,36 @@ class CallTable:
         self._lost = False
 
     async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
-        """Ask as soon as the line is free; see `ask`.
+        """Ask once everything asked before is answered and no grant is under way; see `ask`.
 
         Raises:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
-        async with self.line:
-            return await self.ask(action, payload, timeout_s=timeout_s)
+        async with self._others:
+            while not self._no_grant.is_set():
+                await self._no_grant.wait()
+            self._free.clear()
+            self._others_since_s = asyncio.get_running_loop().time()
+            try:
+                return await self.ask(action, payload, timeout_s=timeout_s)
+            finally:
+                self._free.set()
+
+    @asynccontextmanager
+    async def grant_line(self) -> AsyncIterator[None]:
+        """The line for a grant, which waits for no more than the one question under way, and for that not long.
+
+        What that question is answered later still reaches whoever asked. Taken by one task only; decide within what to
+        `ask`.
+        """
+        self._no_grant.clear()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._others_since_s + self._yields_after_s):
+                    await self._free.wait()
+            yield
+        finally:
+            self._no_grant.set()
 
     async def ask(
         self, action: str, payload: Payload, on_late: LateHandler | None = None, *, timeout_s: float = 0.0
@@ -160,3 +187,9 @@ class CallTable:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(LinkLost())
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -26,6 +26,7 @@ from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.tls import ListeningTls, certificate_name
 from connectors.ocpp.upkeep import MemoryUpkeep
 from connectors.ocpp.upstream.controller import Upstream
 from connectors.ocpp.vendors import VendorHandler
@@ -64,6 +65,7 @@ class CentralSystem:
         learned: Mapping[ChargerId, Learned] | None = None,
         models: Mapping[str, Learned] | None = None,
         upstream: Upstream | None = None,
+        tls: ListeningTls | None = None,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -78,6 +80,7 @@ class CentralSystem:
             learned: what was found out about chargers before.
             models: what chargers taught of their models before.
             upstream: a second central system that is to hear what the chargers say.
+            tls: security profiles 2 and 3; None listens in the clear.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
@@ -103,6 +106,9 @@ class CentralSystem:
         self._admitted: WeakKeyDictionary[ServerConnection, ChargerSpec] = WeakKeyDictionary()
         self._server: Server | None = None
         self._upstream = upstream
+        self._tls = tls
+        if tls is not None:
+            tls.on_refused = partial(self._refusals.refuse, "tls", "tls-handshake")
         self._routes = HANDLERS if upstream is None else upstream.routes(HANDLERS)
 
     async def __aenter__(self) -> Self:
@@ -123,6 +129,13 @@ class CentralSystem:
         return self
 
     async def _listen(self, settings: CentralSystemSettings) -> Server:
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            secured = {
+                "ssl": self._tls.context,
+                "ssl_handshake_timeout": settings.open_timeout_s,
+                "ssl_shutdown_timeout": settings.close_timeout_s,
+            }
         return await serve(
             self._serve,
             settings.host,
@@ -136,6 +149,7 @@ class CentralSystem:
             close_timeout=settings.close_timeout_s,
             server_header=None,
             logger=_wire_logger,
+            **secured,
         )
 
     async def __aexit__(
@@ -163,6 +177,11 @@ class CentralSystem:
     def counters(self) -> dict[str, LinkCounters]:
         """What passed and what was refused, by charger, or by address where no identity was valid."""
         return self._refusals.counters
+
+    def identifies(self, charger_id: ChargerId) -> bool:
+        """Whether whoever connects under this identity proves it, by a certificate or a password."""
+        asks_certificates = self._tls is not None and self._tls.asks_certificates
+        return asks_certificates or self._around.directory.password(charger_id) is not None
 
     def memory(self, charger_id: ChargerId) -> ChargerMemory:
         """What was learned of a charger, or would be assumed of one that never came; to be read."""
@@ -249,7 +268,7 @@ class CentralSystem:
             text = "too many wrong passwords: wait before the next try"
             return self._refuse(connection, address, "login-too-fast", HTTPStatus.TOO_MANY_REQUESTS, text)
         spec = self._around.directory.find(identity)
-        if (refusal := self._check_password(connection, request, identity, spec)) is not None:
+        if (refusal := self._check_login(connection, request, identity, spec)) is not None:
             self._guard.failed(address, identity, now_s)
             return refusal
         self._guard.passed(address, identity)
@@ -267,6 +286,25 @@ class CentralSystem:
         if present is not None:
             self._retire(present)
         self._admitted[connection] = spec
+        return None
+
+    def _check_login(
+        self, connection: ServerConnection, request: Request, identity: ChargerId, spec: ChargerSpec | None
+    ) -> Response | None:
+        """A certificate of its own, where certificates are asked for, or else its password."""
+        if self._tls is None or not self._tls.asks_certificates:
+            return self._check_password(connection, request, identity, spec)
+        name = certificate_name(connection)
+        if name is None:
+            expected = self._around.directory.password(identity)
+            if password_matches(identity, expected, credentials(request.headers)):
+                return None
+            cause = "no-certificate" if expected is None else "wrong-password"
+            text = "show this charge point's certificate, or its password"
+            return self._refuse(connection, identity, cause, HTTPStatus.UNAUTHORIZED, text)
+        if name != identity:
+            text = f"this certificate is not for charge point {identity}"
+            return self._refuse(connection, identity, "wrong-certificate", HTTPStatus.FORBIDDEN, text)
         return None
 
     def _check_password(
@@ -303,7 +341,8 @@ class CentralSystem:
         if spec.adopted:
             self._around.sink.put(ChargerAdopted(at=self._around.clock.now(), charger=spec))
         memory = self._memories.setdefault(identity, ChargerMemory())
-        session = Session(Charger(spec, self._around, memory), connection, self._routes)
+        told = None if self._upstream is None else partial(self._upstream.tell_written, identity)
+        session = Session(Charger(spec, self._around, memory), connection, self._routes, told)
         self._sessions[identity] = session
         if self._upstream is not None:
             self._upstream.attach(session, session.charger, partial(self.call, identity))

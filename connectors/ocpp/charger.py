@@ -7,6 +7,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.own_clock import OwnClock
@@ -203,10 +204,11 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Stranger:
-    """A transaction that meter samples name and nobody here knows."""
+    """A transaction that meter samples name and nobody here knows; the register is that of the first, at `since`."""
 
     transaction: TransactionId
     register_kwh: float | None
+    since: datetime
     seen: int = 1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
@@ -71,12 +71,25 @@ class Session:
     """A charger's link and the tasks that serve it."""
 
     def __init__(
-        self, charger: Charger, link: ServerConnection, routes: Mapping[str, Inline | Durable] = HANDLERS
+        self,
+        charger: Charger,
+        link: ServerConnection,
+        routes: Mapping[str, Inline | Durable] = HANDLERS,
+        books_written: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            charger: whose link it is.
+            link: its socket.
+            routes: what answers its messages.
+            books_written: told when the books may hold transactions that the charger did not state itself.
+        """
         settings = charger.settings
         self.charger = charger
         self._link = link
         self._routes = routes
+        self._books_written = books_written or _nobody
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
         self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
@@ -86,7 +99,11 @@ class Session:
         self._finished = False
         self._askable = asyncio.Event()
         self._calls = CallTable(
-            self._send, charger.counters, timeout_s=settings.call_timeout_s, on_silence=self._on_silence
+            self._send,
+            charger.counters,
+            timeout_s=settings.call_timeout_s,
+            yields_after_s=settings.call_yields_after_s,
+            on_silence=self._on_silence,
         )
         self._actuation = Actuation(charger, self._calls)
 
@@ -162,11 +179,11 @@ class Session:
         """Learn which transactions run already: the charger, or the gateway, may have been away."""
         try:
             found = await self.charger.around.ledger.open_transactions(self.charger.spec.id)
+            for connector, transaction in found.items():
+                self.charger.transactions.setdefault(connector.number, transaction)
+            await self._books_written()
         except StorageError as exc:
             self.charger.refuse("storage", str(exc))
-            return
-        for connector, transaction in found.items():
-            self.charger.transactions.setdefault(connector.number, transaction)
 
     async def _read(self) -> None:
         counters, clock = self.charger.counters, self.charger.around.clock
@@ -291,7 +308,7 @@ class Session:
             await self._calls.call("RemoteStartTransaction", {"connectorId": number, "idTag": tag})
 
     async def _keep_books(self) -> None:
-        books = Bookkeeping(self.charger)
+        books = Bookkeeping(self.charger, self._books_written)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await books.look()
@@ -324,6 +341,10 @@ class Session:
         if calls_in_a_row >= self.charger.settings.silent_calls_before_close:
             self.charger.refuse("silent", f"{calls_in_a_row} calls in a row were not answered")
             self.ask_cut(CLOSE_SILENT, "calls are not answered")
+
+
+async def _nobody() -> None:
+    pass
 
 
 def _words(closed: ConnectionClosed) -> str:

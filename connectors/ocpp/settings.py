@@ -19,6 +19,7 @@ class CentralSystemSettings:
         close_timeout_s: how long a closing handshake may take before the socket is cut.
         open_timeout_s: how long an opening handshake may take.
         call_timeout_s: how long a charger may take to answer a CALL before the outcome is uncertain.
+        call_yields_after_s: how long a grant waits at most for the answer to another question; then it is sent.
         silent_calls_before_close: unanswered CALLs in a row after which the link is cut, so that the charger redials.
         duplicate_ping_s: how long the present owner of an identity has to answer a ping when a second socket claims it.
         heartbeat_s: heartbeat interval told to chargers; each gets its own within a tenth of it, so that a thousand
@@ -49,6 +50,7 @@ class CentralSystemSettings:
     close_timeout_s: float = 1.0
     open_timeout_s: float = 5.0
     call_timeout_s: float = 10.0
+    call_yields_after_s: float = 3.0
     silent_calls_before_close: int = 3
     duplicate_ping_s: float = 2.0
     heartbeat_s: int = 60

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from connectors.store.database import Store
-from twin_core.models.ids import ChargerId, TransactionId
-from twin_core.ports import ForwardedMessage
+from connectors.store.schema import from_microseconds
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
+from twin_core.ports import ForwardedMessage, TakenOver, TransactionStart, TransactionStop
 
 MAPPED = 100_000
 """Transactions whose numbers are remembered; the oldest of those that are over leave first."""
@@ -27,6 +28,10 @@ class UpstreamOutbox:
     async def waiting(self, charger: ChargerId, after: int, most: int) -> tuple[ForwardedMessage, ...]:
         """See `UpstreamLedger.waiting`."""
         return await self._store.transact(partial(_waiting, charger=charger, after=after, most=most))
+
+    async def untold(self, charger: ChargerId) -> tuple[TakenOver | TransactionStop, ...]:
+        """See `UpstreamLedger.untold`."""
+        return await self._store.transact(partial(_untold, charger=charger))
 
     async def backlog(self) -> dict[ChargerId, int]:
         """See `UpstreamLedger.backlog`."""
@@ -89,6 +94,33 @@ def _waiting(connection: sqlite3.Connection, charger: ChargerId, after: int, mos
         ForwardedMessage(charger, action, payload, TransactionId(transaction_id), seq)
         for action, payload, transaction_id, seq in rows
     )
+
+
+def _untold(connection: sqlite3.Connection, charger: ChargerId) -> tuple[TakenOver | TransactionStop, ...]:
+    started = connection.execute(
+        "SELECT id, connector, meter_start_kwh, started_us FROM transactions AS t"
+        " WHERE charger = ? AND stopped_us IS NULL AND id_tag = '' AND meter_start_kwh > 0 AND NOT EXISTS"
+        " (SELECT 1 FROM upstream_transactions AS u WHERE u.charger = t.charger AND u.ours = t.id) ORDER BY seq",
+        (charger,),
+    )
+    taken_over = [
+        TakenOver(
+            TransactionId(ours),
+            TransactionStart(ConnectorId(charger, number), IdTag(""), register_kwh, from_microseconds(started_us)),
+        )
+        for ours, number, register_kwh, started_us in started
+    ]
+    stopped = connection.execute(
+        "SELECT t.id, coalesce(t.meter_stop_kwh, t.register_kwh, t.meter_start_kwh), t.stopped_us, t.stop_reason"
+        " FROM upstream_transactions AS u JOIN transactions AS t ON t.id = u.ours AND t.charger = u.charger"
+        " WHERE u.charger = ? AND u.stopped = 0 AND t.stopped_us IS NOT NULL ORDER BY t.stopped_us",
+        (charger,),
+    )
+    closed = [
+        TransactionStop(TransactionId(ours), charger, register_kwh, from_microseconds(stopped_us), reason)
+        for ours, register_kwh, stopped_us, reason in stopped
+    ]
+    return (*closed, *taken_over)
 
 
 def _backlog(connection: sqlite3.Connection) -> dict[ChargerId, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from pathlib import Path
 
 from gateway.clock import new_loop
 from gateway.swarm_view import watch_swarm
@@ -17,6 +18,8 @@ central system, this one included.
 
 example
   depot chargers --url ws://127.0.0.1:9000/ocpp --count 20
+  depot chargers --url wss://depot.example:9000/ocpp --ca ca.pem \\
+      --certificate 'certs/{id}.pem' --key 'certs/{id}.key' --ids CP-1 CP-2
 """
 
 
@@ -30,7 +33,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, help="stop after this long (default: run until Ctrl-C)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same cars (default 1)")
-    parser.add_argument("--password", help="password for HTTP Basic authentication (security profile 1)")
+    parser.add_argument("--password", help="password for HTTP Basic authentication (security profiles 1 and 2)")
+    parser.add_argument("--ca", type=Path, metavar="FILE.pem", help="trusted for wss:// (default: the machine's list)")
+    parser.add_argument("--certificate", metavar="FILE.pem", help="shown over wss:// (profile 3); {id} is the identity")
+    parser.add_argument("--key", metavar="FILE.pem", help="private key of that; {id} is the identity")
 
 
 def run(options: argparse.Namespace) -> int:

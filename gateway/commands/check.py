@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from gateway.depot import runtime_settings, twin_settings
 from gateway.scenario_file import find_site, read_scenario
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, site_tree
+from gateway.site_twin import runtime_settings, twin_settings
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
 from twin_core.models.site import Node, SiteTree
@@ -91,7 +91,8 @@ def _settings(site: SiteFile) -> Table:
     for name, value in site.control:
         table.add_row(f"control.{name}", escape(str(value)))
     table.add_row("control cycle", f"every {rhythms.tick_s:g} s, plans every {rhythms.plan_every_s:g} s")
-    table.add_row("OCPP", f"ws://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
+    scheme = "ws" if site.ocpp.tls is None else "wss"
+    table.add_row("OCPP", f"{scheme}://{site.ocpp.host}:{site.ocpp.port}/ocpp/…")
     mqtt = site.mqtt
     table.add_row("MQTT", "none" if mqtt is None else f"{mqtt.host}:{mqtt.port}, {len(site.meters)} meter(s)")
     table.add_row(

@@ -298,3 +298,33 @@ def test_a_password_for_an_upstream_that_is_not_there_is_a_fault(monkeypatch: py
     site, _ = parse_site(with_line('id = "CP1"', 'upstream_password_env = "OWN"'), "site")
     faults = site_faults(site, site_tree(site), EnvelopeParameters())
     assert any("upstream_password_env" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://bill:s3cret@billing.example/ocpp",
+        "wss://:s3cret@billing.example/ocpp",
+        "wss://bill:s3cret/with@two@billing.example/ocpp",
+        "wss://bill:s3cret@billing.example:port/ocpp",
+        "wss://bill:s3cret@[billing.example/ocpp",
+        "wss://billing.example/ocpp?token=s3cret",
+        "https://bill:s3cret@billing.example",
+    ],
+)
+def test_a_password_in_the_address_of_the_upstream_is_refused_and_never_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"upstream\.url") as refused:
+        parse_site(f'{GOOD}\n[upstream]\nurl = "{url}"\n', "site")
+    assert "s3cret" not in str(refused.value)
+    assert "***" in str(refused.value)
+
+
+def test_tls_files_that_are_not_there_are_faults_by_their_field(tmp_path: Path) -> None:
+    lines = f'[ocpp.tls]\ncertificate = "{tmp_path}/chain.pem"\nkey = "{tmp_path}/key.pem"\n'
+    upstream = f'[upstream]\nurl = "wss://billing.example"\nca_file = "{tmp_path}/ca.pem"\n'
+    site, _ = parse_site(f"{GOOD}\n{lines}{upstream}", "site")
+    faults = site_faults(site, site_tree(site), EnvelopeParameters())
+    for field, file in (("ocpp.tls.certificate", "chain.pem"), ("upstream.ca_file", "ca.pem")):
+        assert any(fault.startswith(f"{field}: {tmp_path}/{file} cannot be read") for fault in faults)
+    with pytest.raises(ConfigurationError, match="ca_file: the address has no TLS"):
+        parse_site(f"{GOOD}\n{upstream.replace('wss', 'ws')}", "site")

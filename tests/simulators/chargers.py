@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from simulators.charge_point import ChargePoint
+from simulators.credentials import Credentials
 from simulators.quirks import Quirks
 from simulators.vehicle import Battery, Vehicle
 from tests.fakes import LoopClock
@@ -39,12 +40,19 @@ async def switched_on(
     quirks: Quirks | None = None,
     url: str = URL,
     password: str | None = None,
+    credentials: Credentials | None = None,
     wait: bool = True,
 ) -> AsyncIterator[ChargePoint]:
     """A running charge point, booted unless told not to wait."""
     spec = spec or charger()
     point = ChargePoint(
-        spec, url, clock=LoopClock(), rng=random.Random(1), quirks=quirks or Quirks(), password=password
+        spec,
+        url,
+        clock=LoopClock(),
+        rng=random.Random(1),
+        quirks=quirks or Quirks(),
+        password=password,
+        credentials=credentials,
     )
     task = asyncio.create_task(point.run())
     try:

@@ -37,15 +37,15 @@ def meter_values(charger: Charger, payload: Payload, at: Instant) -> Payload:
         else:
             charger.emit(_completed(charger, number, _repaired(charger, number, event)))
     if claimed is not None and claimed > 0 and running is None and events:
-        _note_stranger(charger, number, TransactionId(claimed), events[-1].reading.energy_kwh)
+        _note_stranger(charger, number, TransactionId(claimed), events[-1])
     return {}
 
 
-def _note_stranger(charger: Charger, number: int, claimed: TransactionId, register_kwh: float | None) -> None:
+def _note_stranger(charger: Charger, number: int, claimed: TransactionId, event: ConnectorMetered) -> None:
     """Remember an unknown transaction that runs here, in case it is to be taken over."""
     stranger = charger.strangers.get(number)
     if stranger is None or stranger.transaction != claimed:
-        charger.strangers[number] = Stranger(claimed, register_kwh)
+        charger.strangers[number] = Stranger(claimed, event.reading.energy_kwh, event.at.utc)
     else:
         stranger.seen += 1
 

@@ -11,6 +11,7 @@ Which file for which task:
 - `requests`    what the upstream asks of a charger: forwarded, kept or refused
 - `schedule`    the upstream's charging profiles, as the limit in force now and later (pure)
 - `limits`      those profiles as one further limit of each connector, and who of the two binds
+- `statements`  starts and stops in the words of the standard, where a charger used others or none (pure)
 - `verdicts`    two answers about one tag made one (pure)
 - `conflicts`   where the two central systems wanted different things, in words
 - `snapshot`    how chargers stand with the upstream, for whoever shows it (pure)

@@ -54,7 +54,7 @@ class Upstream:
         self._backlog: dict[ChargerId, int] = {}
         self._profiles: dict[ChargerId, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._attached: dict[ChargerId, tuple[object, CallCharger]] = {}
+        self._attached: dict[ChargerId, object] = {}
 
     async def __aenter__(self) -> Self:
         """Take back what was kept, and deliver what waits."""
@@ -99,15 +99,24 @@ class Upstream:
         relay = self._relays.get(charger.spec.id)
         if relay is None:
             relay = self._open(charger.spec)
-        self._attached[charger.spec.id] = (session, call)
+        self._attached[charger.spec.id] = session
         relay.attach(charger, call)
 
     def detach(self, session: object, charger: ChargerId) -> None:
         """A link of a charger ended."""
-        attached = self._attached.get(charger)
-        if attached is not None and attached[0] is session:
+        if self._attached.get(charger) is session:
             del self._attached[charger]
             self._relays[charger].detach()
+
+    async def tell_written(self, charger: ChargerId) -> None:
+        """The books of a charger may hold transactions that it did not state itself.
+
+        Raises:
+            StorageError: they could not be read, or not kept for the upstream.
+        """
+        relay = self._relays.get(charger)
+        if relay is not None:
+            await relay.tell_written()
 
     def granted(self, grant: Grant) -> None:
         """The depot gives a connector a limit."""

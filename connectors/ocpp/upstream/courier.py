@@ -14,7 +14,7 @@ from connectors.ocpp import translate
 from connectors.ocpp.calls import Answered, Errored, LinkLost, TimedOut
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.refusals import LinkCounters
-from connectors.ocpp.schemas import check_call
+from connectors.ocpp.schemas import check_call, check_result
 from connectors.ocpp.upstream.conflicts import ConflictKind, Conflicts
 from connectors.ocpp.upstream.link import LINK_ERRORS, UpstreamLink, open_link
 from connectors.ocpp.upstream.outbox import Outbox, Question, Said, Woken, payload_of
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LEAST_HEARTBEAT_S = 10.0
 BOOT_RETRY_S = 30.0
+LONGEST_BOOT_RETRY_S = 3600.0
 STORAGE_RETRY_S = 5.0
 BOOT_WAIT_S = 30.0
 """A charger that has not booted by then, though it was asked to, is forwarded without."""
@@ -97,11 +98,15 @@ class Courier:
             return LinkState.OPENING
         return LinkState.LATE if self.stalled else LinkState.UP
 
-    def want(self, *, charger_is_there: bool | None = None) -> None:
-        """Be linked: the charger is connected, or something waits."""
-        self._charger_is_there = self._charger_is_there if charger_is_there is None else charger_is_there
+    def want(self) -> None:
+        """Be linked: something waits."""
         self._wanted.set()
         self._unwanted.clear()
+
+    def charger_came(self) -> None:
+        """The charger is connected, and so are we from now on."""
+        self._charger_is_there = True
+        self.want()
 
     def charger_left(self) -> None:
         """The charger's link ended; ours ends once nothing waits."""
@@ -191,13 +196,15 @@ class Courier:
                 continue
             match item := await self._outbox.next():
                 case Question():
-                    self._answered(item.answer, await self._tell(link, item.action, item.payload))
+                    self._answered(
+                        item.answer, self._sound(item.action, await self._tell(link, item.action, item.payload))
+                    )
                 case Said():
                     await self._tell(link, item.action, item.payload)
                 case ForwardedMessage():
                     await self._deliver(link, item)
                 case Woken():
-                    continue
+                    pass
             self._leave_when_done()
 
     async def _boot(self, link: UpstreamLink) -> None:
@@ -221,18 +228,16 @@ class Courier:
             self._interval_s = wait_s
             return
         self._boot_is_news = True
-        await asyncio.sleep(min(wait_s, self._settings.backoff_max_s))
+        await asyncio.sleep(min(wait_s, LONGEST_BOOT_RETRY_S))
 
     async def _beat(self, link: UpstreamLink) -> None:
         """Keep the heartbeat the upstream asked for, where nothing else was said."""
         loop = asyncio.get_running_loop()
         while True:
             due_s = link.sent_s + self._interval_s - loop.time()
-            if due_s > 0.0 or not self.accepted or "Heartbeat" not in self._settings.messages:
-                await asyncio.sleep(max(due_s, 1.0))
-            else:
+            if due_s <= 0.0 and self.accepted and "Heartbeat" in self._settings.messages:
                 self._outbox.say("Heartbeat", {})
-                await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(max(1.0, due_s) if due_s > 0.0 else self._interval_s)
 
     async def _tell(self, link: UpstreamLink, action: str, payload: Payload) -> Payload | None:
         """Say something once; None where it was not answered with a result.
@@ -304,6 +309,17 @@ class Courier:
         self._answered(waiting, answer)
         if message.action == "StartTransaction" and not in_time:
             await self._late(message, answer)
+
+    def _sound(self, action: str, answer: Payload | None) -> Payload | None:
+        """An answer that a charger may hear; None for one that breaks the schema."""
+        if answer is None:
+            return None
+        try:
+            check_result(action, answer)
+        except ProtocolError as broken:
+            self._refuse("upstream-answer-unreadable", f"{action}: {broken}")
+            return None
+        return answer
 
     @staticmethod
     def _answered(waiting: asyncio.Future[Payload | None] | None, answer: Payload | None) -> None:

@@ -58,13 +58,14 @@ class KeptLimits:
 
     def __init__(self, spec: ChargerSpec, clock: Clock, sink: EventSink, conflicts: Conflicts) -> None:
         self.transactions: dict[int, TransactionId] = {}
-        self._spec = spec
+        self._connectors = {connector.id.number: connector for connector in spec.connectors}
+        self._supply_max_a = spec.supply_max_a or math.inf
         self._clock = clock
         self._sink = sink
         self._conflicts = conflicts
         self._profiles: list[tuple[Profile, Payload]] = []
         self._begun_s: dict[int, float] = {}
-        self._limits: dict[int, Limit | None] = {connector.id.number: None for connector in spec.connectors}
+        self._limits: dict[int, Limit | None] = dict.fromkeys(self._connectors)
         self._granted_a: dict[int, float] = {}
         self._binding: dict[int, str] = {}
         self._changed = asyncio.Event()
@@ -93,8 +94,21 @@ class KeptLimits:
         Raises:
             ProtocolError: it makes no sense here; the text says why.
         """
+        profile, others = self._fitted(request, transaction_id, now_s)
+        self._profiles = [*others, (profile, request)]
+        self.refresh()
+        self._changed.set()
+
+    def check(self, request: Payload) -> None:
+        """Raise what `install` would, and change nothing."""
+        self._fitted(request, None, None)
+
+    def _fitted(
+        self, request: Payload, transaction_id: TransactionId | None, now_s: float | None
+    ) -> tuple[Profile, list[tuple[Profile, Payload]]]:
+        """A profile that can be taken, and those that stay beside it."""
         connector, found = request["connectorId"], request["csChargingProfiles"]
-        if connector != 0 and connector not in self._limits:
+        if connector != 0 and connector not in self._connectors:
             raise ProtocolError(f"there is no connector {connector}")
         came_s = self._clock.now().utc.timestamp() if now_s is None else now_s
         profile = read_profile(connector, found, came_s, transaction_id)
@@ -105,10 +119,15 @@ class KeptLimits:
             if kept.id != profile.id and (kept.purpose, kept.stack_level, kept.connector) != place
         ]
         if len(others) >= MAX_PROFILES:
+            # What came back from the disk may belong to transactions that ended while nobody was here.
+            others = [(kept, payload) for kept, payload in others if not self._is_over(kept)]
+        if len(others) >= MAX_PROFILES:
             raise ProtocolError(f"no more than {MAX_PROFILES} profiles are kept for a charger")
-        self._profiles = [*others, (profile, request)]
-        self.refresh()
-        self._changed.set()
+        return profile, others
+
+    def _is_over(self, profile: Profile) -> bool:
+        wanted = profile.transaction_id
+        return wanted is not None and self.transactions.get(profile.connector) != wanted
 
     def clear(self, request: Payload) -> bool:
         """ClearChargingProfile: remove what fits all that the request names; whether anything did."""
@@ -124,7 +143,7 @@ class KeptLimits:
 
         What the depot will grant within these bounds is decided as it goes, and no part of it.
         """
-        if connector != 0 and connector not in self._limits:
+        if connector != 0 and connector not in self._connectors:
             return {"status": "Rejected"}
         now = self._clock.now().utc.replace(microsecond=0)
         begin_s, ends_s = now.timestamp(), now.timestamp() + min(duration_s, MAX_COMPOSITE_S)
@@ -134,8 +153,9 @@ class KeptLimits:
         at_s, periods = begin_s, list[Payload]()
         for _ in range(max(1, MAX_COMPOSITE_STEPS // len(scenes))):
             allowed = sum(self._allowed(scene, at_s, watts=watts) for scene in scenes)
-            if connector == 0 and not watts:
-                allowed = min(allowed, self._spec.supply_max_a or math.inf)
+            if connector == 0:
+                n_phases = max(scene.n_phases for scene in scenes)
+                allowed = min(allowed, self._supply_max_a * (NOMINAL_VOLTAGE_V * n_phases if watts else 1.0))
             limit = math.floor(allowed * 10 + 1e-6) / 10
             if not periods or periods[-1]["limit"] != limit:
                 periods.append({"startPeriod": math.ceil(at_s - begin_s), "limit": limit})
@@ -156,9 +176,8 @@ class KeptLimits:
         }
 
     def _allowed(self, scene: Scene, at_s: float, *, watts: bool) -> float:
-        spec = next(connector for connector in self._spec.connectors if connector.id.number == scene.connector)
-        limit = limit_at(self._current(), scene, at_s)
-        current_a = spec.hardware_max_a if limit is None else min(limit.limit_a, spec.hardware_max_a)
+        limit, hardware_max_a = limit_at(self._current(), scene, at_s), self._connectors[scene.connector].hardware_max_a
+        current_a = hardware_max_a if limit is None else min(limit.limit_a, hardware_max_a)
         return current_a * NOMINAL_VOLTAGE_V * scene.n_phases if watts else current_a
 
     def saved(self) -> list[Payload]:
@@ -179,9 +198,9 @@ class KeptLimits:
     # What the depot does.
 
     def begin(self, connector: int, transaction_id: TransactionId) -> None:
-        """A transaction runs now."""
+        """A transaction runs now; one on a connector that is not there limits nothing and shares nothing."""
         before = self.transactions.get(connector)
-        if before != transaction_id:
+        if connector in self._connectors and before != transaction_id:
             if before is not None:
                 self.end(before)
             self._profiles = [
@@ -195,19 +214,27 @@ class KeptLimits:
     def recall(self, running: Mapping[int, TransactionId]) -> None:
         """Transactions that ran before anybody here listened."""
         for connector, transaction_id in running.items():
-            if connector in self._limits and self.transactions.setdefault(connector, transaction_id) == transaction_id:
+            if (
+                connector in self._connectors
+                and self.transactions.setdefault(connector, transaction_id) == transaction_id
+            ):
                 self._changed.set()
 
-    def end(self, transaction_id: TransactionId) -> bool:
-        """A transaction is over and takes its TxProfiles along; whether it had any."""
+    def follow(self, running: Mapping[int, TransactionId]) -> None:
+        """Nothing runs but these; a start that is said again late began nothing anew."""
+        for connector, transaction_id in list(self.transactions.items()):
+            if running.get(connector) != transaction_id:
+                self.end(transaction_id)
+        for connector, transaction_id in running.items():
+            self.begin(connector, transaction_id)
+
+    def end(self, transaction_id: TransactionId) -> None:
+        """A transaction is over and takes its TxProfiles along."""
         for connector in [c for c, running in self.transactions.items() if running == transaction_id]:
             del self.transactions[connector]
             self._begun_s.pop(connector, None)
-        keep = [(p, payload) for p, payload in self._profiles if p.transaction_id != transaction_id]
-        had = len(keep) < len(self._profiles)
-        self._profiles = keep
+        self._profiles = [(p, payload) for p, payload in self._profiles if p.transaction_id != transaction_id]
         self._changed.set()
-        return had
 
     def granted(self, grant: Grant) -> None:
         """The depot gives a connector a limit; who of the two binds it may have changed."""
@@ -230,7 +257,7 @@ class KeptLimits:
             limit_a = None if limit is None else limit.limit_a
             if limit_a != (None if before is None else before.limit_a):
                 source = "" if limit is None else f"upstream {limit.profile.name}"
-                connector_id = next(c.id for c in self._spec.connectors if c.id.number == number)
+                connector_id = self._connectors[number].id
                 event = ConnectorLimited(at=now, connector_id=connector_id, limit_a=limit_a, source=source)
                 self._sink.put(event)
                 fields = {"connector": str(connector_id), "limit_a": limit_a, "by": source}
@@ -255,18 +282,15 @@ class KeptLimits:
         return [profile for profile, _ in self._profiles]
 
     def _scene(self, number: int) -> Scene:
-        spec = next(connector for connector in self._spec.connectors if connector.id.number == number)
-        sharing = max(1, len(self.transactions.keys() | {number})) if self.transactions else 1
-        return Scene(number, len(spec.phases), sharing, self.transactions.get(number), self._begun_s.get(number))
-
-    def _hardware_a(self, number: int) -> float:
-        return next(connector.hardware_max_a for connector in self._spec.connectors if connector.id.number == number)
+        sharing = len(self.transactions.keys() | {number})
+        n_phases = len(self._connectors[number].phases)
+        return Scene(number, n_phases, sharing, self.transactions.get(number), self._begun_s.get(number))
 
     def _compare(self, number: int) -> None:
         """Note it when another of the two begins to bind a connector."""
         limit, granted_a = self._limits.get(number), self._granted_a.get(number)
         binds = ""
-        lowers = limit is not None and limit.limit_a < self._hardware_a(number)
+        lowers = limit is not None and limit.limit_a < self._connectors[number].hardware_max_a
         if lowers and limit is not None and granted_a is not None and number in self.transactions:
             offered_a = limit.limit_a if limit.limit_a >= MINIMUM_CURRENT_A else 0.0
             binds = "depot" if granted_a < offered_a - ALIKE_A else "upstream"

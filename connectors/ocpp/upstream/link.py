@@ -143,6 +143,7 @@ async def open_link(charger: ChargerId, settings: UpstreamSettings, counters: Li
     socket = await connect(
         f"{settings.url.rstrip('/')}/{quote(charger, safe='')}",
         subprotocols=[Subprotocol(settings.subprotocol)],
+        ssl=settings.tls or (True if settings.url.startswith("wss:") else None),
         additional_headers=_authorization(charger, settings),
         user_agent_header=None,
         compression=None,

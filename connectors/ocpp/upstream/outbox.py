@@ -62,16 +62,16 @@ class Outbox:
     """The messages of one charger on their way up.
 
     Attributes:
-        backlog: messages on disk that wait.
         dropped: what was lost, by action and why.
     """
 
     def __init__(self, charger: ChargerId, settings: UpstreamSettings, ledger: UpstreamLedger, backlog: int) -> None:
-        self.backlog = backlog
         self.dropped: Counter[str] = Counter()
         self._charger = charger
         self._settings = settings
         self._ledger = ledger
+        self._on_disk = backlog
+        self._in_writing = 0
         self._unwritten: asyncio.Queue[_Unwritten] = asyncio.Queue(MAX_UNWRITTEN)
         self._said: deque[Said] = deque()
         self._questions: deque[Question] = deque()
@@ -81,6 +81,11 @@ class Outbox:
         self._changed = asyncio.Event()
         self._woken = False
         self._linked = False
+
+    @property
+    def backlog(self) -> int:
+        """Lasting messages that wait: on disk, or on their way there."""
+        return self._on_disk + self._in_writing
 
     # What comes in.
 
@@ -116,7 +121,7 @@ class Outbox:
             Its place once it is on disk, None where it was there before; fails with StorageError.
         """
         room = self._settings.keep * (1 if action == "MeterValues" else 2)
-        if self.backlog + self._unwritten.qsize() >= room or self._unwritten.full():
+        if self.backlog >= room or self._unwritten.full():
             self._drop(action, "too many wait")
             return None
         message = ForwardedMessage(self._charger, action, json.dumps(payload).encode(), transaction_id)
@@ -124,6 +129,7 @@ class Outbox:
         # Nobody may wait for a meter value; its failure is counted where it is written.
         written.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._unwritten.put_nowait(_Unwritten(message, written))
+        self._in_writing += 1
         return written
 
     async def write(self) -> None:
@@ -140,15 +146,18 @@ class Outbox:
             except BaseException:
                 self._fail(batch, StorageError("the upstream's outbox was closed"))
                 raise
+            self._in_writing -= len(batch)
             for entry, seq in zip(batch, places, strict=True):
                 if seq is not None:
-                    self.backlog += 1
+                    self._on_disk += 1
                     self._last_seq = seq
                 if not entry.written.done():
                     entry.written.set_result(seq)
-            self._changed.set()
+            self.wake()
 
     def _fail(self, batch: list[_Unwritten], why: StorageError) -> None:
+        self._in_writing -= len(batch)
+        self.wake()
         for entry in batch:
             self._drop(entry.message.action, "storage")
             if not entry.written.done():
@@ -163,12 +172,15 @@ class Outbox:
             StorageError: the disk cannot be read.
         """
         while True:
-            if self._questions:
-                return self._questions.popleft()
-            if not self._page and self.backlog:
+            while self._questions:
+                question = self._questions.popleft()
+                if not question.answer.done():
+                    return question
+                self._drop(question.action, "too late")
+            if not self._page and self._on_disk:
                 self._page.extend(await self._ledger.waiting(self._charger, self._settled_seq, PAGE))
                 if not self._page:
-                    self.backlog = 0
+                    self._on_disk = 0
                 else:
                     self._last_seq = max(self._last_seq, self._page[-1].seq)
             head = self._page[0] if self._page else None
@@ -191,7 +203,7 @@ class Outbox:
         if dropped:
             self._drop(message.action, dropped)
         self._settled_seq = message.seq
-        self.backlog = max(0, self.backlog - 1)
+        self._on_disk = max(0, self._on_disk - 1)
         if self._page and self._page[0].seq == message.seq:
             self._page.popleft()
         await self._ledger.settle(message, theirs)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from typing import assert_never
 
 from connectors.ocpp import translate
 from connectors.ocpp.calls import CallOutcome, LinkLost
@@ -20,14 +21,15 @@ from connectors.ocpp.upstream.conflicts import ConflictKind, Conflicts
 from connectors.ocpp.upstream.courier import Courier
 from connectors.ocpp.upstream.limits import KeptLimits
 from connectors.ocpp.upstream.link import UpstreamLink
-from connectors.ocpp.upstream.outbox import Outbox
+from connectors.ocpp.upstream.outbox import Outbox, payload_of
 from connectors.ocpp.upstream.requests import Answer, Refusal, Requests
 from connectors.ocpp.upstream.settings import UpstreamSettings
 from connectors.ocpp.upstream.snapshot import RelayStatus
+from connectors.ocpp.upstream.statements import own_start, own_stop
 from connectors.ocpp.upstream.verdicts import ACCEPTED, tag_info
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import TransactionId
-from twin_core.ports import Clock, EventSink, ForwardedMessage, UpstreamLedger
+from twin_core.ports import Clock, EventSink, ForwardedMessage, TakenOver, TransactionStop, UpstreamLedger
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class Relay:
     def attach(self, charger: Charger, call: CallCharger) -> None:
         """The charger is connected."""
         self._charger, self.call_charger = charger, call
-        self._courier.want(charger_is_there=True)
+        self._courier.charger_came()
 
     def detach(self) -> None:
         """The charger's link ended. The upstream is left once nothing waits for it."""
@@ -111,7 +113,7 @@ class Relay:
             return
         if action == "StatusNotification" and (number := translate.integer(payload.get("connectorId"))) is not None:
             stated = {"timestamp": self._utc_text(), **{k: v for k, v in payload.items() if v is not None}}
-            if number == 0 or number <= len(self.spec.connectors):
+            if 0 <= number <= len(self.spec.connectors):
                 self._courier.statuses[number] = stated
             payload = stated
         if action in self.settings.messages:
@@ -169,6 +171,31 @@ class Relay:
         finally:
             del self._courier.awaited[seq]
 
+    async def tell_written(self) -> None:
+        """Keep what the depot wrote of transactions by itself; what was kept before is not kept again.
+
+        Raises:
+            StorageError: it could not be made durable.
+        """
+        for fact in await self.ledger.untold(self.spec.id):
+            match fact:
+                case TakenOver(transaction_id, start):
+                    self.limits.begin(start.connector_id.number, transaction_id)
+                    await self._keep_own(
+                        "StartTransaction", own_start(start, self.settings.adopted_tag), transaction_id
+                    )
+                case TransactionStop():
+                    self.limits.end(fact.transaction_id)
+                    await self._keep_own("StopTransaction", own_stop(fact), fact.transaction_id)
+                case _:
+                    assert_never(fact)
+
+    async def _keep_own(self, action: str, payload: Payload, transaction_id: TransactionId) -> None:
+        written = self.outbox.keep(action, payload, transaction_id) if action in self.settings.messages else None
+        if written is not None:
+            self._courier.want()
+            await written
+
     async def _in_time(self, answer: asyncio.Future[Payload | None]) -> Payload | None:
         try:
             async with asyncio.timeout(self.settings.answer_s):
@@ -201,6 +228,10 @@ class Relay:
         status = (tag_info(answer) or {}).get("status", ACCEPTED)
         running = self.limits.transactions.values()
         if status == ACCEPTED or message.transaction_id not in running:
+            return
+        if payload_of(message).get("idTag") == self.settings.adopted_tag:
+            words = f"the upstream says {status} of a transaction that was taken over without its tag; it goes on"
+            self.conflicts.note(ConflictKind.TAG, words)
             return
         self.conflicts.note(
             ConflictKind.LATE_TAG, f"the upstream says {status} of a running transaction; it is stopped"

@@ -233,9 +233,15 @@ class Requests:
                 ConflictKind.PROFILE, "a remote start brings a TxProfile for a named connector, or none"
             )
             return status("Rejected")
+        profile = {"connectorId": connector, "csChargingProfiles": brought}
+        try:
+            self._limits.check(profile)
+        except ProtocolError as refused:
+            self._conflicts.note(ConflictKind.PROFILE, str(refused))
+            return status("Rejected")
         reply = await self._forward("RemoteStartTransaction", bare)
         if reply == status("Accepted"):
-            self._limits.install({"connectorId": connector, "csChargingProfiles": brought}, None)
+            self._limits.install(profile, None)
             await self._save()
         return reply
 

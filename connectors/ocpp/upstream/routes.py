@@ -11,7 +11,8 @@ from connectors.ocpp.frames import Payload
 from connectors.ocpp.incoming.answering import Durable, Inline, Written
 from connectors.ocpp.upstream.conflicts import ConflictKind
 from connectors.ocpp.upstream.relay import Relay
-from connectors.ocpp.upstream.verdicts import joined, tag_info
+from connectors.ocpp.upstream.statements import is_sound, stated_start
+from connectors.ocpp.upstream.verdicts import ACCEPTED, joined, tag_info
 from twin_core.models.ids import ChargerId, TransactionId
 from twin_core.models.quantities import Instant
 
@@ -38,8 +39,10 @@ def _heard(action: str, route: Route, relays: Relays) -> Route:
         return route
     match route:
         case Inline():
-            if action in ("Authorize", "DataTransfer"):
-                return _asked(action, route, relays)
+            if action == "Authorize":
+                return _authorised(route, relays)
+            if action == "DataTransfer":
+                return _passed_on(route, relays)
             if action == "MeterValues":
                 return _metered(route, relays)
             return _told(action, route, relays)
@@ -65,20 +68,29 @@ def _told(action: str, route: Inline, relays: Relays) -> Inline:
     return Inline(handle)
 
 
-def _asked(action: str, route: Inline, relays: Relays) -> Durable:
-    """Both are asked, beside the read loop; the upstream only where we do not refuse, or answer alone, already."""
+def _authorised(route: Inline, relays: Relays) -> Durable:
+    """Both are asked, beside the read loop; the upstream only where we do not refuse already."""
 
     async def handle(charger: Charger, payload: Payload, at: Instant) -> Written:
         ours, relay = route.handle(charger, payload, at), relays.of(charger.spec.id)
-        info = tag_info(ours)
-        # A vendor's message that somebody here understands is between the charger and the depot.
-        settled = ours.get("status") != "UnknownVendorId" if info is None else info.get("status") != "Accepted"
-        if relay is None or settled:
+        if relay is None or (tag_info(ours) or {}).get("status") != ACCEPTED:
             return Written(ours)
-        theirs = await relay.ask(action, payload)
-        if info is None:
-            return Written(ours if theirs is None else theirs)
-        return Written(_joined(relay, ours, theirs))
+        return Written(_joined(relay, ours, await relay.ask("Authorize", payload)))
+
+    return Durable(handle)
+
+
+def _passed_on(route: Inline, relays: Relays) -> Durable:
+    """A vendor's message that somebody here understands stays here; others are the upstream's, if it knows them."""
+
+    async def handle(charger: Charger, payload: Payload, at: Instant) -> Written:
+        relay = relays.of(charger.spec.id)
+        if relay is None or translate.text(payload.get("vendorId"), 255) in charger.around.vendors:
+            return Written(route.handle(charger, payload, at))
+        theirs = await relay.ask("DataTransfer", payload)
+        if theirs is None or theirs.get("status") == "UnknownVendorId":
+            return Written(route.handle(charger, payload, at))
+        return Written(theirs)
 
     return Durable(handle)
 
@@ -113,10 +125,15 @@ def _started(route: Durable, relays: Relays) -> Durable:
             return written
         transaction_id = TransactionId(ours)
         number = translate.integer(payload.get("connectorId"))
-        if number is not None:
-            relay.limits.begin(number, transaction_id)
-        theirs = await relay.keep("StartTransaction", payload, transaction_id)
-        return Written(_joined(relay, written.answer, theirs), written.then)
+        if number is not None and number not in charger.transactions:
+            relay.limits.begin(number, transaction_id)  # its profile may come before the charger has its answer
+        theirs = await relay.keep("StartTransaction", stated_start(payload, charger.spec.id, at), transaction_id)
+
+        def then() -> None:
+            written.then()
+            relay.limits.follow(charger.transactions)
+
+        return Written(_joined(relay, written.answer, theirs), then)
 
     return Durable(handle)
 
@@ -127,7 +144,10 @@ def _stopped(route: Durable, relays: Relays) -> Durable:
         ours = translate.integer(payload.get("transactionId"))
         if relay is not None and ours is not None and ours > 0:
             relay.limits.end(TransactionId(ours))
-            await relay.keep("StopTransaction", payload, TransactionId(ours))
+            if is_sound("StopTransaction", payload):
+                await relay.keep("StopTransaction", payload, TransactionId(ours))
+            else:
+                await relay.tell_written()  # as it was understood here
         return written
 
     return Durable(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -53,8 +54,10 @@ class UpstreamSettings:
         subprotocol: the one offered.
         passwords: shown as HTTP Basic with the charger's identity as the user; a charger without one shows none.
         password: for chargers that have none of their own.
+        tls: how its certificate is checked, for a wss address; None goes by the machine's own list of authorities.
         messages: what it hears.
         requests: what it may ask of a charger.
+        adopted_tag: stands for the driver of a transaction that was taken over, whose tag nobody knows.
         answer_s: how long its word on a tag is waited for, before ours counts alone.
         call_timeout_s: how long it may take to answer anything else, before the link counts as dead.
         request_timeout_s: how long it waits for a charger's answer, the charger's other business included.
@@ -74,8 +77,10 @@ class UpstreamSettings:
     subprotocol: str = "ocpp1.6"
     passwords: Mapping[ChargerId, str] = field(default_factory=dict, repr=False)
     password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
     messages: frozenset[str] = FORWARDABLE
     requests: frozenset[str] = ASKABLE
+    adopted_tag: str = "UNKNOWN"
     answer_s: float = 2.0
     call_timeout_s: float = 20.0
     request_timeout_s: float = 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from tests.connectors.ocpp.peer import FAST, SILENT, Depot, charger_spec
 from tests.fakes import EventList, ListedChargers, LoopClock
 from twin_core.models.authorisation import TagStanding, TagStatus
 from twin_core.models.charger import ChargerSpec
+from twin_core.models.events import Event
 from twin_core.models.ids import ChargerId
 from twin_core.ports import UpstreamLedger
 
@@ -53,12 +55,14 @@ class Billing:
     ids: count[int] = field(default_factory=lambda: count(1))
     server: Server | None = None
     away: bool = False
+    tls: ssl.SSLContext | None = None
 
     async def open(self) -> None:
         self.server = await serve(
             self._serve,
             "127.0.0.1",
             self.port,
+            ssl=self.tls,
             subprotocols=["ocpp1.6"],  # type: ignore[list-item]
             process_request=self._admit,
             compression=None,
@@ -135,8 +139,8 @@ class Billing:
 
 
 @asynccontextmanager
-async def billing(**answers: Any) -> AsyncIterator[Billing]:
-    system = Billing(answers=answers)
+async def billing(tls: ssl.SSLContext | None = None, **answers: Any) -> AsyncIterator[Billing]:
+    system = Billing(answers=answers, tls=tls)
     await system.open()
     try:
         yield system
@@ -144,6 +148,18 @@ async def billing(**answers: Any) -> AsyncIterator[Billing]:
         assert system.server is not None
         system.server.close()
         await system.server.wait_closed()
+
+
+@dataclass
+class Journalled(EventList):
+    """Events, also on disk as in a gateway."""
+
+    store: Store | None = None
+
+    def put(self, event: Event) -> None:
+        super().put(event)
+        if self.store is not None:
+            self.store.record(event)
 
 
 @dataclass
@@ -168,11 +184,12 @@ async def forwarding(
     **changes: Any,
 ) -> AsyncIterator[Forwarding]:
     chargers = specs or (charger_spec("CP1"),)
-    clock, sink = clock or LoopClock(), EventList()
+    clock, sink = clock or LoopClock(), Journalled()
     directory = ListedChargers({ChargerId(spec.id): spec for spec in chargers})
     if authorise is not None:
         directory.authorise = lambda tag, _: TagStanding(TagStatus.ACCEPTED if authorise(tag) else TagStatus.INVALID)  # type: ignore[method-assign]
-    settings = UpstreamSettings(f"ws://127.0.0.1:{port}/billing", **changes)
+    scheme = "ws" if changes.get("tls") is None else "wss"
+    settings = UpstreamSettings(f"{scheme}://127.0.0.1:{port}/billing", **changes)
     async with (
         Store(path / "journal.db", clock=clock, threaded=threaded) as store,
         Upstream(settings, chargers if beforehand else (), clock=clock, sink=sink, ledger=ledger(store)) as upstream,
@@ -180,4 +197,5 @@ async def forwarding(
             FAST, clock=clock, sink=sink, ledger=store, directory=directory, vendors=vendors, upstream=upstream
         ) as system,
     ):
+        sink.store = store
         yield Forwarding(system, sink, store, directory, upstream, store)  # type: ignore[arg-type]

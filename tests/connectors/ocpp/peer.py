@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from connectors.ocpp.central_system import CentralSystem, CentralSystemSettings
+from connectors.ocpp.tls import ListeningTls
 from tests.fakes import EventList, ListedChargers, LoopClock, MemoryLedger
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.grant import Grant
@@ -59,6 +60,7 @@ async def depot(
     clock: LoopClock | None = None,
     upkeep: Any = None,
     vendors: Any = None,
+    tls: ListeningTls | None = None,
     **changes: Any,
 ) -> AsyncIterator[Depot]:
     sink, ledger = EventList(), ledger or MemoryLedger()
@@ -73,6 +75,7 @@ async def depot(
         directory=directory,
         upkeep=upkeep,
         vendors=vendors,
+        tls=tls,
     ) as system:
         yield Depot(system, sink, ledger, directory)
 

@@ -153,6 +153,12 @@ async def test_a_private_message_reaches_the_upstream_unless_the_depot_understan
             answer = await charger.call("DataTransfer", {"vendorId": vendor})
             assert answer[2] == {"status": "Accepted", "data": vendor}
         assert [p["vendorId"] for p in b.said("DataTransfer")] == ["theirs"]
+        assert d.refused("CP1", "unknown-vendor") == 0
+        for nobodys in ({"status": "UnknownVendorId"}, {"status": "Never heard of it"}):
+            b.answers["DataTransfer"] = nobodys
+            answer = await charger.call("DataTransfer", {"vendorId": "theirs"})
+            assert answer[2] == {"status": "UnknownVendorId"}
+        assert d.refused("CP1", "unknown-vendor") == 2
 
 
 async def test_an_upstream_that_stalls_is_waited_for_once_and_then_not_at_all(tmp_path: Path) -> None:

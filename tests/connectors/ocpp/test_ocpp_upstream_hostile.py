@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from connectors.ocpp.calls import Answered
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
 from tests.connectors.ocpp.peer import Peer, charger_spec, depot, grant, peer, until
 from tests.fakes import LoopClock
@@ -220,3 +221,30 @@ async def test_the_worst_profiles_there_can_be_are_computed_in_no_time(tmp_path:
         assert time.process_time() - before_s < 0.5
         assert answer[2]["status"] == "Accepted"
         assert f.upstream.snapshot().chargers[CP1].conflicts == {"profile": 20}
+
+
+async def test_a_grant_waits_three_seconds_at_most_for_a_request_of_the_upstream_and_goes_before_all_others(
+    tmp_path: Path,
+) -> None:
+    async with (
+        billing() as b,
+        forwarding(tmp_path, b.port) as f,
+        peer(f.system.port, answers={"UnlockConnector": SILENT}) as charger,
+    ):
+        await session(charger)
+        await until(lambda: f.sink.of(e.ChargerCommissioned) and f.upstream.snapshot().chargers[CP1].accepted)
+        loop = asyncio.get_running_loop()
+        asked = asyncio.create_task(b.ask("CP1", "UnlockConnector", {"connectorId": 1}))
+        await until(lambda: charger.unanswered)
+        waiting = [asyncio.create_task(f.system.call(CP1, "ClearCache", {})) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        before_s = loop.time()
+        f.system.offer(grant(12.0))
+        await until(lambda: f.sink.of(e.GrantAnswered))
+        assert 2.4 < loop.time() - before_s < 2.6
+        assert "ClearCache" not in [action for action, _ in charger.asked]
+        # The answer that came too late for the grant still comes to whoever asked.
+        await charger.raw([3, charger.unanswered[0], {"status": "Unlocked"}])
+        assert (await asked)[2] == {"status": "Unlocked"}
+        assert {type(outcome) for outcome in await asyncio.gather(*waiting)} == {Answered}
+        assert f.sink.of(e.ChargerDisconnected) == []
