@@ -18,10 +18,11 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from connectors.ocpp.calls import CallOutcome, LinkLost
-from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
+from connectors.ocpp.charger import Charger, Surroundings
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.handshake import LoginGuard, chosen_subprotocol, credentials, identity_in, password_matches
 from connectors.ocpp.known_models import KnownModels
+from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connectors.ocpp.central_system import CentralSystem
-from connectors.ocpp.charger import ChargerMemory
 from connectors.ocpp.known_models import MODELS_KEPT, KnownModels
+from connectors.ocpp.memory import ChargerMemory
 from tests.connectors.ocpp.peer import ACCEPTED, FAST, Depot, Peer, charger_spec, depot, grant, peer, until
 from tests.fakes import EPOCH, EventList, ListedChargers, LoopClock, MemoryLedger
 from twin_core.models import events as e
