@@ -9,7 +9,6 @@ from connectors.ocpp.refusals import LinkCounters
 from connectors.ocpp.reservations import Reservations
 from connectors.ocpp.upstream.controller import Upstream
 from connectors.ocpp.upstream.snapshot import RelayStatus
-from connectors.store.recovery import UpkeepReport
 from gateway.charger_news import ChargerNews, words
 from panel.cards import (
     ChargerCard,
@@ -25,6 +24,7 @@ from panel.cards import (
 from panel.learned import learned_lines
 from twin_core.models.charger import ChargerIdentity
 from twin_core.models.ids import ChargerId
+from twin_core.models.upkeep import UpkeepReport
 from twin_core.ports import ChargerUpkeep
 from twin_core.runtime import Runtime
 from twin_core.state import ChargerState

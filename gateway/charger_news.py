@@ -6,16 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from connectors.store.recovery import UpkeepReport
-from twin_core.models.events import (
-    CertificateRequested,
-    ChargerCommissioned,
-    Event,
-    FirmwareStatusReported,
-    LogStatusReported,
-    SecurityEventReported,
-)
+from twin_core.models.events import CertificateRequested, ChargerCommissioned, Event
 from twin_core.models.ids import ChargerId
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported, UpkeepReport
 from twin_core.ports import EventSink
 
 logger = logging.getLogger(__name__)

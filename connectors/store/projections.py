@@ -19,19 +19,17 @@ from twin_core.models.events import (
     Event,
     FallbackConfirmed,
     FallbackRefused,
-    FirmwareStatusReported,
     GrantAnswered,
     InputRefused,
     LimitChanged,
-    LogStatusReported,
     ModelLearned,
     NodeMetered,
     PlanAdopted,
     RequestAnnounced,
-    SecurityEventReported,
     TransactionStopped,
 )
 from twin_core.models.grant import GrantOutcome
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported
 
 logger = logging.getLogger(__name__)
 

@@ -22,21 +22,16 @@ from twin_core.models.events import (
     ChargerLearned,
     ConnectorMetered,
     Event,
-    FirmwareStatusReported,
     GatewayRestarted,
     LimitChanged,
-    LogStatusReported,
     ModelLearned,
     RequestAnnounced,
-    SecurityEventReported,
     TransactionStarted,
 )
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
-
-UpkeepReport = FirmwareStatusReported | LogStatusReported | SecurityEventReported
-"""What a charger reports of its own upkeep."""
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported, UpkeepReport
 
 FactT = TypeVar(
     "FactT",

@@ -22,14 +22,11 @@ from twin_core.models.events import (
     Event,
     FallbackConfirmed,
     FallbackRefused,
-    FirmwareStatusReported,
     GatewayRestarted,
     GrantAnswered,
     LimitChanged,
-    LogStatusReported,
     ModelLearned,
     RequestAnnounced,
-    SecurityEventReported,
     Ticked,
     TransactionStarted,
     TransactionStopped,
@@ -38,6 +35,7 @@ from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.models.session import ChargingRequest
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported
 from twin_core.ports import TransactionStart, TransactionStop
 
 A1 = ConnectorId(ChargerId("A"), 1)

@@ -142,24 +142,6 @@ async def test_a_charger_that_lost_a_transaction_comes_back_with_its_newest(path
         assert await store.open_transactions(ChargerId("A")) == {A1: newest}
 
 
-async def test_where_else_a_tag_charges_is_counted_by_connector_and_only_before(path: Path, threaded: bool) -> None:
-    a2 = ConnectorId(ChargerId("A"), 2)
-    async with Store(path, clock=LoopClock(), threaded=threaded) as store:
-        lost, _ = await store.start(start_at(A1), instant())
-        newest, _ = await store.start(start_at(A1, 30.0), instant(60))
-        last, _ = await store.start(start_at(B1), instant(120))
-        tags = {start_at(A1).id_tag}
-        assert await store.open_before(lost, tags) == 0
-        assert await store.open_before(newest, tags) == 0, "what was lost on the same connector is over"
-        assert await store.open_before(last, tags) == 1
-        assert await store.open_before(last, {IdTag("ANOTHER")}) == 0
-        further, _ = await store.start(start_at(a2), instant(180))
-        assert await store.open_before(further, {*tags, IdTag("ANOTHER")}) == 2
-        await store.stop(stop_of(newest, "A"), instant(240))
-        await store.stop(stop_of(last, "B"), instant(240))
-        assert await store.open_before(further, tags) == 0, "what was lost locks nobody out"
-
-
 async def test_what_is_answered_can_be_read_by_another_process_at_once(path: Path, threaded: bool) -> None:
     async with Store(path, clock=LoopClock(), threaded=threaded) as store:
         transaction, _ = await store.start(start_at(A1), instant())
