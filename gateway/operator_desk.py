@@ -248,7 +248,7 @@ class Desk:
     async def _certify(self, charger: ChargerId, order: CertificateOrder) -> Answer:
         match order.what:
             case "deliver":
-                return await self.operations.deliver_certificate(charger, order.pem)
+                return await self.signing.deliver(charger, order.pem)
             case "sign":
                 return await self.signing.sign(charger)
             case "install":

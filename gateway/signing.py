@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 
 from connectors.ocpp.depot_ca import DepotCa
-from connectors.ocpp.operations import Answer, Operations
+from connectors.ocpp.operations import Answer, Operations, Outcome
 from twin_core.errors import ProtocolError, StorageError
+from twin_core.models.events import CertificateRequested
 from twin_core.models.ids import ChargerId
 from twin_core.ports import ChargerUpkeep, Clock
 
@@ -55,8 +56,20 @@ class Signing:
         wanted = await self._upkeep.certificate_request(charger)
         if wanted is None:
             raise ProtocolError(f"{charger} has asked for no certificate: trigger SignChargePointCertificate")
-        chain = self._ca.sign(wanted.csr, charger, self._clock.now().utc)
-        return await self._operations.deliver_certificate(charger, chain)
+        return await self.deliver(charger, self._ca.sign(wanted.csr, charger, self._clock.now().utc))
+
+    async def deliver(self, charger: ChargerId, chain: str) -> Answer:
+        """Hand a certificate over, with its chain in PEM; a charger that takes it wants none any more.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        wanted = await self._upkeep.certificate_request(charger)
+        answer = await self._operations.deliver_certificate(charger, chain)
+        is_newest = wanted is not None and wanted == await self._upkeep.certificate_request(charger)
+        if answer.outcome is Outcome.DONE and is_newest:
+            await self._upkeep.keep(CertificateRequested(at=self._clock.now(), charger_id=charger, csr=""))
+        return answer
 
     def want(self, charger: ChargerId) -> None:
         """A charger asked for a certificate: sign it soon; never blocks, and one that waits already waits once."""

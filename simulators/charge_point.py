@@ -61,7 +61,7 @@ class ChargePoint:
             rng: of this charge point alone.
             quirks: what it does unlike the standard.
             password: shown as Basic authentication (OCPP security profiles 1 and 2).
-            credentials: what it trusts and shows in TLS (profiles 2 and 3); a wss address needs some.
+            credentials: what it trusts and shows in TLS (profiles 2 and 3).
         """
         self.spec = spec
         self.controller = Controller(spec, clock, quirks)

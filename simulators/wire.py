@@ -211,7 +211,7 @@ async def open_link(
         counts: where to count what happens.
         ids: makes unique ids.
         authorization: value of the Authorization header.
-        tls: what is trusted and shown, for a wss address.
+        tls: what is trusted and shown, for a wss address; None trusts the machine's own list and shows nothing.
         opening: how a quirk would have it opened.
         dress: puts quirks between the socket and the link.
 
@@ -222,7 +222,7 @@ async def open_link(
     opening = opening or Opening(url)
     socket = await connect(
         opening.url,
-        ssl=tls,
+        ssl=tls or (True if opening.url.startswith("wss:") else None),
         subprotocols=[Subprotocol(name) for name in opening.subprotocols] or None,
         additional_headers=headers,
         compression="deflate" if opening.compression else None,

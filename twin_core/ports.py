@@ -202,7 +202,7 @@ class ChargerUpkeep(Protocol):
         """
 
     async def certificate_request(self, charger: ChargerId) -> CertificateRequested | None:
-        """The newest certificate signing request of the charger.
+        """The newest certificate signing request of the charger; None where none waits.
 
         Raises:
             StorageError: the disk refused.

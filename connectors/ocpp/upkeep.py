@@ -44,4 +44,5 @@ class MemoryUpkeep:
 
     async def certificate_request(self, charger: ChargerId) -> CertificateRequested | None:
         """See `ChargerUpkeep.certificate_request`."""
-        return self.requests.get(charger)
+        found = self.requests.get(charger)
+        return found if found is not None and found.csr else None

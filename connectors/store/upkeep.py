@@ -35,9 +35,9 @@ def local_list(connection: sqlite3.Connection, charger: ChargerId) -> LocalListW
 
 
 def certificate_request(connection: sqlite3.Connection, charger: ChargerId) -> CertificateRequested | None:
-    """The newest certificate signing request of the charger."""
+    """The newest certificate signing request of the charger, where it waits."""
     found = _read(connection, "certificate_request", charger)
-    return found if isinstance(found, CertificateRequested) else None
+    return found if isinstance(found, CertificateRequested) and found.csr else None
 
 
 def reservations(connection: sqlite3.Connection, charger: ChargerId) -> tuple[ReservationChanged, ...]:

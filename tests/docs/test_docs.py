@@ -89,7 +89,8 @@ def tables_of(model: type[BaseModel], heading: str = "") -> Iterator[tuple[str, 
     for field, info in model.model_fields.items():
         for inner in models_in(info.annotation):
             listed = typing.get_origin(info.annotation) is tuple
-            yield from tables_of(inner, f"[[{field}]]" if listed else f"[{field}]")
+            name = f"{heading.strip('[]')}.{field}".strip(".")
+            yield from tables_of(inner, f"[[{name}]]" if listed else f"[{name}]")
 
 
 def models_in(annotation: object) -> Iterator[type[BaseModel]]:

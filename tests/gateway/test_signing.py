@@ -90,6 +90,8 @@ async def test_an_operators_word_gives_a_charger_its_certificate_and_it_connects
         assert point.controller.certificates._own is None
         assert await sign() == 0
         assert "CP1 agreed" in capsys.readouterr().out
+        assert await sign() == 2  # what it asked for, it has
+        assert "asked for no certificate" in capsys.readouterr().err
         await comes_back_with_its_certificate(gateway, point, monkeypatch)
 
 

@@ -273,7 +273,7 @@ class CertificateRequested:
     """SignCertificate, already durable: the charger wants a certificate for the key it made.
 
     Attributes:
-        csr: the request in PEM; signed by whoever the operator trusts, never here.
+        csr: the request in PEM; empty takes an older one back, once its certificate was handed over.
     """
 
     at: Instant

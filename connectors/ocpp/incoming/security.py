@@ -34,7 +34,7 @@ def security_event(charger: Charger, payload: Payload, at: Instant) -> Payload:
 
 
 async def sign_certificate(charger: Charger, payload: Payload, at: Instant) -> Written:
-    """A certificate signing request: kept for the operator, whose authority signs it and who sends the chain.
+    """A certificate signing request: kept until an authority has signed it and the chain is sent.
 
     Raises:
         StorageError: it could not be made durable.

@@ -178,7 +178,8 @@ class Courier:
             except LINK_ERRORS as error:
                 self.trouble = _words(error)
             except StorageError as refused:
-                logger.error("upstream outbox cannot be read", extra={"charger": self._charger, "detail": str(refused)})
+                self.trouble = str(refused)
+                logger.error("upstream outbox on no disk", extra={"charger": self._charger, "detail": str(refused)})
                 await asyncio.sleep(STORAGE_RETRY_S)
 
     async def _talk(self, link: UpstreamLink) -> None:
@@ -196,9 +197,7 @@ class Courier:
                 continue
             match item := await self._outbox.next():
                 case Question():
-                    self._answered(
-                        item.answer, self._sound(item.action, await self._tell(link, item.action, item.payload))
-                    )
+                    await self._ask(link, item)
                 case Said():
                     await self._tell(link, item.action, item.payload)
                 case ForwardedMessage():
@@ -238,6 +237,17 @@ class Courier:
             if due_s <= 0.0 and self.accepted and "Heartbeat" in self._settings.messages:
                 self._outbox.say("Heartbeat", {})
             await asyncio.sleep(max(1.0, due_s) if due_s > 0.0 else self._interval_s)
+
+    async def _ask(self, link: UpstreamLink, question: Question) -> None:
+        """Put a charger's question; an answer that breaks the schema is none."""
+        answer = await self._tell(link, question.action, question.payload)
+        try:
+            if answer is not None:
+                check_result(question.action, answer)
+        except ProtocolError as broken:
+            self._refuse("upstream-answer-unreadable", f"{question.action}: {broken}")
+            answer = None
+        self._answered(question.answer, answer)
 
     async def _tell(self, link: UpstreamLink, action: str, payload: Payload) -> Payload | None:
         """Say something once; None where it was not answered with a result.
@@ -303,23 +313,14 @@ class Courier:
     async def _settle(self, message: ForwardedMessage, answer: Payload) -> None:
         self.delivered += 1
         theirs = translate.integer(answer.get("transactionId")) if message.action == "StartTransaction" else None
+        if message.action == "StartTransaction" and theirs is None:
+            self._refuse("upstream-answer-unreadable", "StartTransaction: no transactionId")
         waiting = self.awaited.get(message.seq)
         in_time = waiting is not None and not waiting.done()
         await self._outbox.settle(message, theirs)
         self._answered(waiting, answer)
         if message.action == "StartTransaction" and not in_time:
             await self._late(message, answer)
-
-    def _sound(self, action: str, answer: Payload | None) -> Payload | None:
-        """An answer that a charger may hear; None for one that breaks the schema."""
-        if answer is None:
-            return None
-        try:
-            check_result(action, answer)
-        except ProtocolError as broken:
-            self._refuse("upstream-answer-unreadable", f"{action}: {broken}")
-            return None
-        return answer
 
     @staticmethod
     def _answered(waiting: asyncio.Future[Payload | None] | None, answer: Payload | None) -> None:

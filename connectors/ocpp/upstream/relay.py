@@ -177,6 +177,7 @@ class Relay:
         Raises:
             StorageError: it could not be made durable.
         """
+        self._recall()
         for fact in await self.ledger.untold(self.spec.id):
             match fact:
                 case TakenOver(transaction_id, start):

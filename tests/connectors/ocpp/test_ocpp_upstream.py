@@ -13,9 +13,8 @@ import pytest
 from connectors.ocpp.vendors import VendorAnswer
 from connectors.store.upstream import UpstreamOutbox
 from tests.connectors.ocpp.billing import SILENT, billing, forwarding
-from tests.connectors.ocpp.peer import Peer, charger_spec, grant, peer, until
+from tests.connectors.ocpp.peer import Peer, charger_spec, peer, until
 from twin_core.errors import StorageError
-from twin_core.models import events as e
 from twin_core.models.ids import ChargerId
 from twin_core.ports import ForwardedMessage
 
@@ -192,44 +191,6 @@ async def test_a_tag_refused_too_late_is_explained_and_its_transaction_stopped(t
             assert charger.asked
 
 
-async def test_an_upstream_profile_never_reaches_the_charger_but_limits_what_it_is_offered(tmp_path: Path) -> None:
-    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
-        await charger.boot()
-        await charger.start()
-        await until(lambda: b.said("StartTransaction"))
-        d.system.offer(grant(16.0))
-        before = len(charger.profiles())
-        profile = {
-            "chargingProfileId": 9,
-            "stackLevel": 3,
-            "chargingProfilePurpose": "TxProfile",
-            "chargingProfileKind": "Relative",
-            "transactionId": 700001,
-            "chargingSchedule": {
-                "chargingRateUnit": "A",
-                "duration": 600,
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.0}, {"startPeriod": 300, "limit": 8.0}],
-            },
-        }
-        answer = await b.ask("CP1", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
-        assert answer[2] == {"status": "Accepted"}
-        composite = (await b.ask("CP1", "GetCompositeSchedule", {"connectorId": 1, "duration": 900}))[2]
-        periods = composite["chargingSchedule"]["chargingSchedulePeriod"]
-        assert [p["limit"] for p in periods] == [10.0, 8.0, 32.0]
-        await asyncio.sleep(700)
-        limited = d.sink.of(e.ConnectorLimited)
-        assert [event.limit_a for event in limited] == [10.0, 8.0, None]
-        assert 299 < limited[1].at.monotonic_s - limited[0].at.monotonic_s < 301.5
-        assert all(p["stackLevel"] != 3 for p in charger.profiles())
-        assert len(charger.profiles()) >= before
-        status = d.upstream.snapshot().chargers[ChargerId("CP1")]
-        assert status.conflicts == {"upstream-limits": 1}
-        assert "allows 10.0 A, the depot grants 16.0 A" in status.latest[0].words
-        cleared = await b.ask("CP1", "ClearChargingProfile", {"id": 9})
-        assert cleared[2] == {"status": "Accepted"}
-        assert (await b.ask("CP1", "ClearChargingProfile", {"id": 9}))[2] == {"status": "Unknown"}
-
-
 async def test_a_setting_that_control_rests_on_is_refused_with_a_reason(tmp_path: Path) -> None:
     async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
         await charger.boot()
@@ -286,25 +247,6 @@ async def test_what_the_upstream_triggers_is_said_again_and_commissions_nothing_
         assert len(charger.asked) == before
 
 
-async def test_profiles_of_the_upstream_survive_a_restart(tmp_path: Path) -> None:
-    whole = {
-        "chargingProfileId": 4,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "ChargePointMaxProfile",
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6900.0}]},
-    }
-    async with billing() as b:
-        async with forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
-            await charger.boot()
-            await until(lambda: d.upstream.snapshot().chargers[ChargerId("CP1")].accepted)
-            answer = await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
-            assert answer[2] == {"status": "Accepted"}
-        async with forwarding(tmp_path, b.port) as d:
-            assert [event.limit_a for event in d.sink.of(e.ConnectorLimited)] == [10.0]
-            assert d.upstream.snapshot().chargers[ChargerId("CP1")].allowances[0].upstream_a == 10.0
-
-
 async def test_what_is_kept_and_what_is_not_go_up_in_the_order_they_were_said(tmp_path: Path) -> None:
     answers = iter([[4, "InternalError", "not now", {}], {"transactionId": 3, "idTagInfo": {"status": "Accepted"}}])
     async with (
@@ -340,34 +282,6 @@ async def test_an_upstream_that_answers_nothing_for_hours_costs_no_transaction(t
         await until(lambda: b.said("StopTransaction"), 200)
         status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert (status.waiting, status.dropped) == (0, {})
-
-
-async def test_the_connectors_of_a_charger_share_a_limit_of_the_whole(tmp_path: Path) -> None:
-    whole = {
-        "chargingProfileId": 4,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "ChargePointMaxProfile",
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 24.0}]},
-    }
-    async with (
-        billing() as b,
-        forwarding(tmp_path, b.port, charger_spec("CP1", 2)) as d,
-        peer(d.system.port) as charger,
-    ):
-        await charger.boot()
-        first = await charger.start(1)
-        await until(lambda: b.said("StartTransaction"))
-        await b.ask("CP1", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole})
-
-        def allowed() -> list[float | None]:
-            return [allowance.upstream_a for allowance in d.upstream.snapshot().chargers[ChargerId("CP1")].allowances]
-
-        await until(lambda: allowed()[0] == 24.0)
-        await charger.start(2, tag="SECOND")
-        await until(lambda: allowed() == [12.0, 12.0])
-        await stop(charger, first)
-        await until(lambda: allowed()[1] == 24.0)
 
 
 async def test_what_an_adopted_charger_left_waits_until_it_comes_back(tmp_path: Path) -> None:
