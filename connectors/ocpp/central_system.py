@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -62,6 +62,7 @@ class CentralSystem:
         vendors: Mapping[str, VendorHandler] | None = None,
         learned: Mapping[ChargerId, Learned] | None = None,
         upstream: Upstream | None = None,
+        bears: Callable[[ChargerId], bool] = lambda charger_id: True,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -75,11 +76,12 @@ class CentralSystem:
             vendors: who answers the private messages of which vendor.
             learned: what was found out about chargers before.
             upstream: a second central system that is to hear what the chargers say.
+            bears: whether the site has room for all that a charger can draw which was never seen to keep a limit.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
         self._around = Surroundings(
-            settings, clock, sink, ledger, directory, self._refusals, upkeep or MemoryUpkeep(), vendors or {}
+            settings, clock, sink, ledger, directory, self._refusals, upkeep or MemoryUpkeep(), vendors or {}, bears
         )
         self._guard = LoginGuard(settings.login_backoff_s)
         self._sessions: dict[ChargerId, Session] = {}
@@ -165,6 +167,16 @@ class CentralSystem:
         logger.info("forgotten", extra={"charger": charger_id})
         if (session := self._sessions.get(charger_id)) is not None:
             session.charger.boot_answered.set()
+
+    def doubt(self, charger_id: ChargerId) -> None:
+        """A charger was caught drawing more than it may: that it once kept its limits proves nothing any more."""
+        memory = self._memories.get(charger_id)
+        if memory is None or not memory.proven:
+            return
+        memory.proven = False
+        self._around.sink.put(
+            ChargerLearned(at=self._around.clock.now(), charger_id=charger_id, learned=memory.learned())
+        )
 
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as its charger can take it, in place of any older one still waiting.

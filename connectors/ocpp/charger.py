@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 
 from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
+from connectors.ocpp.proof import ERRS_BY, FOLLOWED_S, READS_TO_A, Proof
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
@@ -24,7 +25,7 @@ from twin_core.models.charger import (
     RateUnit,
 )
 from twin_core.models.events import ChargerLearned, Event
-from twin_core.models.ids import ConnectorId, IdTag, TransactionId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
@@ -32,9 +33,6 @@ logger = logging.getLogger(__name__)
 
 STEPS_LOST_BEFORE_SKIP = 2
 """A set-up step during which the link broke this often in a row is left out for this charger from then on."""
-
-FOLLOWED_S = 15.0
-"""After so long a vehicle has followed a limit."""
 
 OFFERED_S = 3.0
 """After so long a charger offers what it was told."""
@@ -44,8 +42,8 @@ APPLIED_S = 15.0
 
 LONGEST_DELAY_S = 60.0
 
-OVERSHOOT_FROM, OVERSHOOT_MOST = 1.012, 1.06
-"""Current over limit that is neither the meter's noise nor disobedience."""
+OVERSHOOT_MOST = 1.06
+"""Current over limit from which it is disobedience."""
 
 OVERSHOOTS_BEFORE_LESS = 3
 
@@ -67,6 +65,8 @@ class ChargerMemory:
         cut_unheard: its link was cut for want of a pong, and it never gave one.
         delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
         gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
+        proven: its draw was seen to come down to a lower limit and to stay there.
+        proof: what its samples show of that so far.
         ends_checked: it was asked what holds after the end of a lease.
         sleepers: how often a vehicle had to be woken after a pause.
         divides_by: phases by which it was seen to divide watts, by connector number.
@@ -92,6 +92,8 @@ class ChargerMemory:
     cut_unheard: bool = False
     delay_s: float = 0.0
     gain: float = 1.0
+    proven: bool = False
+    proof: Proof = field(default_factory=Proof)
     sleepers: int = 0
     ends_checked: bool = False
     divides_by: dict[int, int] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class ChargerMemory:
             lowest_a=self.lowest_a,
             delay_s=self.delay_s,
             gain=self.gain,
+            proven=self.proven,
             sleepers=self.sleepers,
             phases={str(number): n_phases for number, n_phases in sorted(self.divides_by.items())},
             skipped=tuple(sorted(step for step in self.lost_during if self.fragile(step))),
@@ -124,7 +127,7 @@ class ChargerMemory:
         self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
         self.leases, self.relative = learned.leases, learned.relative
         self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
-        self.sleepers = learned.sleepers
+        self.sleepers, self.proven = learned.sleepers, learned.proven
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
         self.lost_during = Counter(dict.fromkeys(learned.skipped, STEPS_LOST_BEFORE_SKIP))
 
@@ -132,7 +135,7 @@ class ChargerMemory:
         """Know nothing any more, as of a charger that never came."""
         for each in fields(self):
             setattr(self, each.name, getattr(_NEW, each.name))
-        self.divides_by, self.lost_during = {}, Counter()
+        self.divides_by, self.lost_during, self.proof = {}, Counter(), Proof()
 
     def fragile(self, step: str) -> bool:
         """Whether a set-up step has cost the link too often to be tried again."""
@@ -177,6 +180,7 @@ class Surroundings:
     refusals: Refusals
     upkeep: ChargerUpkeep
     vendors: Mapping[str, VendorHandler]
+    bears: Callable[[ChargerId], bool] = lambda charger_id: True
 
 
 @dataclass(slots=True)
@@ -296,16 +300,17 @@ class Charger:
 
     def note_draw(self, connector: int, current_a: float, now_s: float) -> None:
         """Learn by how much a charger draws more than it is told, where that is too little to be disobedience."""
-        self.drawn_a[connector] = current_a
         limit_a, since_s = self.in_force.get(connector, (0.0, now_s))
-        above = current_a / limit_a if limit_a > 0.0 and now_s >= since_s + FOLLOWED_S else 0.0
-        if not OVERSHOOT_FROM < above <= OVERSHOOT_MOST:
+        rounding_a = READS_TO_A / 2
+        followed = limit_a > 0.0 and now_s >= since_s + FOLLOWED_S
+        if not (followed and limit_a * ERRS_BY + rounding_a < current_a <= limit_a * OVERSHOOT_MOST):
             self.overshoots.pop(connector, None)
             return
         times, least = self.overshoots.get(connector, (0, OVERSHOOT_MOST))
-        self.overshoots[connector] = (times + 1, min(least, above))
+        least = min(least, (current_a + rounding_a) / limit_a)
+        self.overshoots[connector] = (times + 1, least)
         if times + 1 >= OVERSHOOTS_BEFORE_LESS:
-            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * min(least, above))
+            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * least)
             del self.overshoots[connector]
             self.in_force.pop(connector)
             logger.info("draws more than told", extra={"charger": self.spec.id, "gain": round(self.memory.gain, 3)})
@@ -326,6 +331,13 @@ class Charger:
                 self.memory.delay_s = took_s
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
+
+    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> None:
+        """Learn that the charger keeps its limits: its draw came down to one and stands there."""
+        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh) and not self.memory.proven:
+            self.memory.proven = True
+            logger.info("keeps its limits", extra={"charger": self.spec.id})
+            self.tell_learned()
 
     def note_offer(self, connector: int, offered_a: float, now_s: float) -> None:
         """Learn by how many phases a charger that takes watts divides them, from the current it says it offers."""
