@@ -25,6 +25,7 @@ from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
 from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
+from gateway.caught import Caught
 from gateway.charger_news import ChargerNews
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
@@ -61,6 +62,8 @@ logger = logging.getLogger(__name__)
 VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
+NEWCOMER_SPARE_S = 13.0
+"""Beside a tick and the vehicles' ramp, for messages, until a newcomer may charge though there is no room yet."""
 JOURNAL = "journal.db"
 HISTORY = "history.db"
 EFFECTIVE_SITE = "site.json"
@@ -132,7 +135,12 @@ class Depot:
                 journal=self.store,
                 solver=self.solver,
                 settings=runtime_settings(self.site),
-                observers=[self.watch, self.telemetry, self._views],
+                observers=[
+                    self.watch,
+                    self.telemetry,
+                    self._views,
+                    Caught(self._doubt),
+                ],
             )
             self.directory.adopted = self._adopted
             recovery = await recover(self.store, self._clock.now())
@@ -190,6 +198,9 @@ class Depot:
     def _adopted(self) -> set[ChargerId]:
         return {charger.spec.id for charger in self.runtime.twin.state.chargers.values() if charger.spec.adopted}
 
+    def _doubt(self, charger_id: ChargerId) -> None:
+        self.central.doubt(charger_id)
+
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc
         return new_twin(self.site, self.tree, now, self.settings)
@@ -228,7 +239,7 @@ class Depot:
         return solver
 
     def _new_central_system(self) -> CentralSystem:
-        ocpp, speed = self.site.ocpp, self.options.speed
+        ocpp, control, speed = self.site.ocpp, self.site.control, self.options.speed
         self.tls = listening_tls(ocpp.tls, self._clock)
         settings = CentralSystemSettings(
             host=ocpp.host,
@@ -244,8 +255,10 @@ class Depot:
             close_timeout_s=1.0 * speed,
             duplicate_ping_s=2.0 * speed,
             clock_tolerance_s=max(5.0, speed * FASTEST_ANSWER_WALL_S),
+            clear_foreign_limits=ocpp.clear_foreign_limits,
             conceal_unknown=self.directory.asks_passwords,
-            sample_interval_s=int(self.site.control.sample_interval_s),
+            sample_interval_s=int(control.sample_interval_s),
+            newcomer_wait_s=control.tick_s + control.ramp_s + NEWCOMER_SPARE_S,
         )
         return CentralSystem(
             settings,
@@ -258,6 +271,7 @@ class Depot:
             models=self._models,
             upstream=self.upstream,
             tls=self.tls,
+            bears=self.runtime.twin.envelope.bears,
         )
 
     async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:

@@ -82,6 +82,9 @@ _WORDS: Mapping[Aspect, Callable[[Learned], str]] = MappingProxyType(
         ),
         Aspect.DELAY: _delay,
         Aspect.DRAW: _draw,
+        Aspect.PROOF: lambda known: (
+            "keeps its limits" if known.proven else "not seen to keep a limit: room is kept for all it can draw"
+        ),
         Aspect.WAKE_UP: lambda known: f"vehicles had to be woken after a pause: {known.sleepers}",
         Aspect.PHASES: _phases,
         Aspect.SKIPPED: lambda known: f"left out of its set-up: {', '.join(known.skipped) or 'nothing'}",

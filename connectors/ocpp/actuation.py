@@ -94,8 +94,12 @@ class Actuation:
             return
         self._outstanding = grant
         self._charger.emit(GrantSent(at=now, connector_id=grant.connector_id, seq=grant.seq))
+        number = grant.connector_id.number
+        self._charger.memory.proof.told(number, grant.limit_a, self._charger.drawn_a.get(number, 0.0), now.monotonic_s)
         outcome, detail, style = await self._climb(grant, styles)
         self._outstanding = None
+        if outcome is GrantOutcome.REJECTED:
+            self._charger.memory.proof.refused(number)
         if self._ended:
             return
         if outcome is GrantOutcome.ACCEPTED and self._charger.memory.delay_s > 0.0:

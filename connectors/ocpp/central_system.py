@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -67,6 +67,7 @@ class CentralSystem:
         models: Mapping[str, Learned] | None = None,
         upstream: Upstream | None = None,
         tls: ListeningTls | None = None,
+        bears: Callable[[ChargerId], bool] = lambda charger_id: True,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -82,6 +83,7 @@ class CentralSystem:
             models: what chargers taught of their models before.
             upstream: a second central system that is to hear what the chargers say.
             tls: security profiles 2 and 3; None listens in the clear.
+            bears: whether the site has room for all that a charger can draw which was never seen to keep a limit.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
@@ -96,6 +98,7 @@ class CentralSystem:
             upkeep or MemoryUpkeep(),
             vendors or {},
             self._models,
+            bears,
         )
         self._guard = LoginGuard(settings.login_backoff_s)
         self._sessions: dict[ChargerId, Session] = {}
@@ -198,13 +201,8 @@ class CentralSystem:
             aspects: of which of its ways; all of them where none is named.
         """
         memory = self._memories.setdefault(charger_id, ChargerMemory())
-        model = memory.model
-        if aspects:
-            memory.forget_aspects(aspects)
-        else:
-            memory.forget()
-            memory.model = model
-        left = memory.learned() if model else None
+        memory.forget(aspects)
+        left = memory.learned() if memory.model else None
         now = self._around.clock.now()
         self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=left))
         logger.info("forgotten", extra={"charger": charger_id, "aspects": sorted(aspects) or "all"})
@@ -221,6 +219,15 @@ class CentralSystem:
         for charger in alike:
             self.forget(charger)
         return tuple(alike)
+
+    def doubt(self, charger_id: ChargerId) -> None:
+        """A charger was caught drawing more than it may: that it once kept its limits proves nothing any more."""
+        memory = self._memories.get(charger_id)
+        if memory is None or not memory.proven:
+            return
+        now = self._around.clock.now()
+        memory.doubt(now.utc)
+        self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=memory.learned()))
 
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as its charger can take it, in place of any older one still waiting.

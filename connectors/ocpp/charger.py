@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.own_clock import OwnClock
+from connectors.ocpp.proof import ERRS_BY, FOLLOWED_S, READS_TO_A
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
@@ -25,14 +26,12 @@ from twin_core.models.charger import (
     Learned,
 )
 from twin_core.models.events import ChargerLearned, Event, ModelLearned
-from twin_core.models.ids import ConnectorId, IdTag, TransactionId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
 logger = logging.getLogger(__name__)
 
-FOLLOWED_S = 15.0
-"""After so long a vehicle has followed a limit."""
 
 OFFERED_S = 3.0
 """After so long a charger offers what it was told."""
@@ -42,8 +41,8 @@ APPLIED_S = 15.0
 
 LONGEST_DELAY_S = 60.0
 
-OVERSHOOT_FROM, OVERSHOOT_MOST = 1.012, 1.06
-"""Current over limit that is neither the meter's noise nor disobedience."""
+OVERSHOOT_MOST = 1.06
+"""Current over limit from which it is disobedience."""
 
 OVERSHOOTS_BEFORE_LESS = 3
 
@@ -61,6 +60,7 @@ class Surroundings:
     upkeep: ChargerUpkeep
     vendors: Mapping[str, VendorHandler]
     models: KnownModels = field(default_factory=KnownModels)
+    bears: Callable[[ChargerId], bool] = lambda charger_id: True
 
 
 @dataclass(slots=True)
@@ -203,17 +203,18 @@ class Charger:
 
     def note_draw(self, connector: int, current_a: float, now_s: float) -> None:
         """Learn by how much a charger draws more than it is told, where that is too little to be disobedience."""
-        self.drawn_a[connector] = current_a
         limit_a, since_s = self.in_force.get(connector, (0.0, now_s))
-        above = current_a / limit_a if limit_a > 0.0 and now_s >= since_s + FOLLOWED_S else 0.0
-        if not OVERSHOOT_FROM < above <= OVERSHOOT_MOST:
+        rounding_a = READS_TO_A / 2
+        followed = limit_a > 0.0 and now_s >= since_s + FOLLOWED_S
+        if not (followed and limit_a * ERRS_BY + rounding_a < current_a <= limit_a * OVERSHOOT_MOST):
             self.overshoots.pop(connector, None)
             return
         times, least = self.overshoots.get(connector, (0, OVERSHOOT_MOST))
-        self.overshoots[connector] = (times + 1, min(least, above))
+        least = min(least, (current_a + rounding_a) / limit_a)
+        self.overshoots[connector] = (times + 1, least)
         if times + 1 >= OVERSHOOTS_BEFORE_LESS:
-            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * min(least, above))
-            self.note(Aspect.DRAW, f"drew {above:.3f} times its limit, {times + 1} samples in a row", individual=True)
+            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * least)
+            self.note(Aspect.DRAW, f"drew {least:.3f} times its limit, {times + 1} samples in a row", individual=True)
             del self.overshoots[connector]
             self.in_force.pop(connector)
             logger.info("draws more than told", extra={"charger": self.spec.id, "gain": round(self.memory.gain, 3)})
@@ -235,6 +236,14 @@ class Charger:
                 self.note(Aspect.DELAY, f"drew more than a lowered limit until {took_s:.0f} s after it took it")
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
+
+    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> None:
+        """Learn that the charger keeps its limits: its draw came down to one and stands there."""
+        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh) and not self.memory.proven:
+            self.memory.proven = True
+            self.note(Aspect.PROOF, "its draw was well above a limit, came down to it and stood there", individual=True)
+            logger.info("keeps its limits", extra={"charger": self.spec.id})
+            self.tell_learned()
 
     def note_offer(self, connector: int, offered_a: float, now_s: float) -> None:
         """Learn by how many phases a charger that takes watts divides them, from the current it says it offers."""

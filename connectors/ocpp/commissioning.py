@@ -138,7 +138,7 @@ class Commissioning:
         verdict = await self._try_styles(connector)
         if isinstance(verdict, Refused) and self._memory.borrowed(Aspect.PAUSE):
             # Another charger of its model took this limit, and this one does not: it is asked like any other.
-            self._memory.forget_aspects({Aspect.PAUSE})
+            self._memory.forget({Aspect.PAUSE})
             verdict = await self._try_styles(connector)
         if not isinstance(verdict, Refused) or self._charger.fallback_a(connector) > 0.0:
             return verdict
@@ -270,7 +270,7 @@ class Commissioning:
                     memory.leases = False
                     self._charger.note(Aspect.LEASES, "refused a profile that ends by itself and took it without end")
                 else:
-                    memory.forget_aspects({Aspect.LEASES})
+                    memory.forget({Aspect.LEASES})
                     memory.max_stack_level = 0
                     self._charger.note(Aspect.STACK_LEVEL, "refused stack level 1 for a limit that changes nothing")
             case Unclear():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from connectors.ocpp.profiles import ProfileStyle
+from connectors.ocpp.proof import Proof
 from twin_core.models.charger import (
     Aspect,
     ChargerAbilities,
@@ -38,6 +40,8 @@ class ChargerMemory:
         cut_unheard: its link was cut for want of a pong, and it never gave one.
         delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
         gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
+        proven: its draw was seen to come down to a lower limit and to stay there.
+        proof: what its samples show of that so far.
         ends_checked: it was asked what holds after the end of a lease.
         sleepers: how often a vehicle had to be woken after a pause.
         divides_by: phases by which it was seen to divide watts, by connector number.
@@ -64,6 +68,8 @@ class ChargerMemory:
     cut_unheard: bool = False
     delay_s: float = 0.0
     gain: float = 1.0
+    proven: bool = False
+    proof: Proof = field(default_factory=Proof)
     sleepers: int = 0
     ends_checked: bool = False
     divides_by: dict[int, int] = field(default_factory=dict)
@@ -85,6 +91,7 @@ class ChargerMemory:
             lowest_a=self.lowest_a,
             delay_s=self.delay_s,
             gain=self.gain,
+            proven=self.proven,
             sleepers=self.sleepers,
             phases={str(number): n_phases for number, n_phases in sorted(self.divides_by.items())},
             skipped=tuple(sorted(step for step in self.lost_during if self.fragile(step))),
@@ -98,21 +105,28 @@ class ChargerMemory:
         self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
         self.leases, self.relative = learned.leases, learned.relative
         self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
-        self.sleepers = learned.sleepers
+        self.sleepers, self.proven = learned.sleepers, learned.proven
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
         self.lost_during = Counter(dict.fromkeys(learned.skipped, STEPS_LOST_BEFORE_SKIP))
         self.evidence = dict(learned.evidence)
 
-    def forget(self) -> None:
-        """Know nothing any more, as of a charger that never came."""
+    def forget(self, aspects: Collection[Aspect] = ()) -> None:
+        """Know nothing any more but its model, or nothing of the ways that are named."""
+        if aspects:
+            self.recall(without(self.learned(), aspects))
+            self.suggestion, self.rejections, self.contradictions, self.ends_checked = None, 0, 0, False
+            self.proof = Proof() if Aspect.PROOF in aspects else self.proof
+            return
+        model = self.model
         for each in fields(self):
             setattr(self, each.name, getattr(_NEW, each.name))
-        self.divides_by, self.lost_during, self.evidence = {}, Counter(), {}
+        self.divides_by, self.lost_during, self.proof, self.evidence = {}, Counter(), Proof(), {}
+        self.model = model
 
-    def forget_aspects(self, aspects: Collection[Aspect]) -> None:
-        """Know nothing any more of some of its ways."""
-        self.recall(without(self.learned(), aspects))
-        self.suggestion, self.rejections, self.contradictions, self.ends_checked = None, 0, 0, False
+    def doubt(self, at: datetime) -> None:
+        """It was caught drawing more than it may: that it once kept its limits proves nothing any more."""
+        self.proven = False
+        self.evidence[Aspect.PROOF] = Evidence(at, "went on drawing more than it may", individual=True)
 
     def begin_with(self, known: Learned) -> None:
         """Take over what is known of its model, where it has shown nothing itself yet."""

@@ -103,7 +103,7 @@ def test_q19_a_late_charger_costs_no_limit_once_its_delay_is_known(tmp_path: Pat
         assert run.trusted
 
     # Nobody can know beforehand: until it is known, others may already use what it still draws.
-    survive(tmp_path, "slow-to-apply", learns, breaches_s=30)
+    survive(tmp_path, "slow-to-apply", learns)
 
 
 def test_what_was_learned_is_shown(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ class Aspect(StrEnum):
     PAUSE = "pause"
     DELAY = "delay"
     DRAW = "draw"
+    PROOF = "proof"
     WAKE_UP = "wake-up"
     PHASES = "phases"
     SKIPPED = "skipped"
@@ -153,6 +154,7 @@ class Learned:
         lowest_a: lowest limit it can be kept at; above 0 for one that cannot be paused.
         delay_s: time it takes until an accepted limit acts.
         gain: current it draws, over the limit in force.
+        proven: its draw was seen to come down to a lower limit and to stay there.
         sleepers: how often a vehicle had to be woken after a pause.
         phases: by how many phases it divides watts, by connector number.
         skipped: set-up steps that cost the link too often to be tried again.
@@ -170,6 +172,7 @@ class Learned:
     lowest_a: float = 0.0
     delay_s: float = 0.0
     gain: float = 1.0
+    proven: bool = False
     sleepers: int = 0
     phases: dict[str, int] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ FIELDS: Mapping[Aspect, tuple[str, ...]] = MappingProxyType(
         Aspect.PAUSE: ("lowest_a",),
         Aspect.DELAY: ("delay_s",),
         Aspect.DRAW: ("gain",),
+        Aspect.PROOF: ("proven",),
         Aspect.WAKE_UP: ("sleepers",),
         Aspect.PHASES: ("phases",),
         Aspect.SKIPPED: ("skipped",),
