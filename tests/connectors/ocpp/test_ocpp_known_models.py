@@ -248,6 +248,29 @@ def test_what_speaks_of_one_charger_alone_or_was_taken_over_itself_is_not_taught
     assert models.of("M") is None
 
 
+def test_that_one_charger_keeps_its_limits_is_believed_of_no_other() -> None:
+    models, one, two = KnownModels(), ChargerMemory(model="M", proven=True), ChargerMemory(model="M")
+    one.evidence = {Aspect.PROOF: Evidence(EPOCH, "x", individual=True), Aspect.PAUSE: Evidence(EPOCH, "x")}
+    known = models.teach(ONE, one.learned())
+    assert known is not None
+    two.begin_with(known)
+    assert (two.proven, Aspect.PROOF in two.evidence) == (False, False)
+    two.begin_with(replace(known, proven=True))
+    assert not two.proven
+
+
+def test_a_charger_caught_at_drawing_more_has_that_as_evidence_and_forgetting_it_starts_the_trial_anew() -> None:
+    memory = ChargerMemory(model="M", proven=True)
+    memory.doubt(EPOCH)
+    assert (memory.proven, memory.evidence[Aspect.PROOF].individual) == (False, True)
+    trial = memory.proof
+    memory.forget({Aspect.DELAY})
+    assert memory.proof is trial
+    memory.forget({Aspect.PROOF})
+    assert memory.proof is not trial
+    assert memory.learned() == Learned(model="M")
+
+
 def test_of_two_that_differ_the_newest_evidence_counts() -> None:
     models = KnownModels()
     models.teach(ONE, shown(pause={}, at_s=5))
