@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from twin_core.models.events import (
-    CertificateRequested,
-    ChargerCommissioned,
-    Event,
-    FirmwareStatusReported,
-    LogStatusReported,
-    SecurityEventReported,
-)
+from twin_core.models.events import CertificateRequested, ChargerCommissioned, Event
 from twin_core.models.ids import ChargerId
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported, UpkeepReport
 from twin_core.ports import EventSink
 
 logger = logging.getLogger(__name__)
@@ -22,37 +16,38 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Newest of each kind since the gateway started, in the charger's own words; empty where there was none."""
+    """The newest report of each kind; None where there was none."""
 
-    firmware_update: str = ""
-    upload: str = ""
-    security_event: str = ""
+    firmware: FirmwareStatusReported | None = None
+    upload: LogStatusReported | None = None
+    security: SecurityEventReported | None = None
 
 
 class ChargerNews:
     """An EventSink that reads along and hands everything on.
+
+    Args:
+        sink: where everything goes.
+        before: what was reported to an earlier gateway.
 
     Attributes:
         on_commissioned: told of each charger whose boot order is through; must return at once.
         on_certificate_wanted: told of each charger that asks for a certificate; must return at once.
     """
 
-    def __init__(self, sink: EventSink) -> None:
+    def __init__(self, sink: EventSink, before: Sequence[UpkeepReport] = ()) -> None:
         self.on_commissioned: Callable[[ChargerId], None] = lambda _: None
         self.on_certificate_wanted: Callable[[ChargerId], None] = lambda _: None
         self._sink = sink
         self._news: dict[ChargerId, News] = {}
+        for report in before:
+            self._news[report.charger_id] = _with(self.of(report.charger_id), report)
 
     def put(self, event: Event) -> None:
         """See `EventSink.put`."""
         match event:
-            case FirmwareStatusReported():
-                self._note(event.charger_id, replace(self.of(event.charger_id), firmware_update=event.status))
-            case LogStatusReported():
-                self._note(event.charger_id, replace(self.of(event.charger_id), upload=event.status))
-            case SecurityEventReported():
-                told = f"{event.what} {event.detail}".strip()
-                self._note(event.charger_id, replace(self.of(event.charger_id), security_event=told))
+            case FirmwareStatusReported() | LogStatusReported() | SecurityEventReported():
+                self._note(event)
             case ChargerCommissioned():
                 self.on_commissioned(event.charger_id)
             case CertificateRequested():
@@ -65,12 +60,38 @@ class ChargerNews:
         """The newest of one charger."""
         return self._news.get(charger, News())
 
-    def _note(self, charger: ChargerId, news: News) -> None:
-        """Keep what is new; what a charger only repeats is not logged again."""
-        if news == self._news.get(charger):
-            return
-        if news.security_event != self.of(charger).security_event:
-            logger.warning("security event", extra={"charger": charger, "what": news.security_event})
-        else:
-            logger.info("charger upkeep", extra={"charger": charger, **asdict(news)})
-        self._news[charger] = news
+    def _note(self, report: UpkeepReport) -> None:
+        """Keep a report; what a charger only repeats is not logged again."""
+        before, now = self.of(report.charger_id), _with(self.of(report.charger_id), report)
+        self._news[report.charger_id] = now
+        match report:
+            case SecurityEventReported():
+                if words(report) != words(before.security):
+                    fields = {"charger": report.charger_id, "what": words(report)}
+                    logger.warning("security event", extra=fields)
+            case FirmwareStatusReported() | LogStatusReported():
+                firmware, upload = words(now.firmware), words(now.upload)
+                if (firmware, upload) != (words(before.firmware), words(before.upload)):
+                    fields = {"charger": report.charger_id, "firmware_update": firmware, "upload": upload}
+                    logger.info("charger upkeep", extra=fields)
+
+
+def _with(news: News, report: UpkeepReport) -> News:
+    match report:
+        case FirmwareStatusReported():
+            return replace(news, firmware=report)
+        case LogStatusReported():
+            return replace(news, upload=report)
+        case SecurityEventReported():
+            return replace(news, security=report)
+
+
+def words(report: UpkeepReport | None) -> str:
+    """A report in the charger's own words; empty where there is none."""
+    match report:
+        case None:
+            return ""
+        case FirmwareStatusReported() | LogStatusReported():
+            return report.status
+        case SecurityEventReported():
+            return f"{report.what} {report.detail}".strip()

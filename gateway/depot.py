@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,7 @@ from connectors.store.ledger import random_transaction_id
 from connectors.store.recovery import recover
 from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
+from gateway.caught import Caught
 from gateway.charger_news import ChargerNews
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
@@ -37,7 +38,8 @@ from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
 from gateway.site_faults import site_faults
-from gateway.site_file import SiteFile, fleet, site_terms, site_tree, tariff
+from gateway.site_file import SiteFile, site_terms, site_tree, tariff
+from gateway.site_twin import new_twin, runtime_settings, twin_settings
 from gateway.telemetry import Telemetry
 from gateway.tls import depot_ca, listening_tls
 from gateway.upstream_table import upstream_settings
@@ -47,22 +49,21 @@ from panel.guard import LOOPBACK_HOSTS
 from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
 from panel.shapes import PanelView
-from twin_core.cycle import Twin, TwinSettings
+from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError, StorageError
-from twin_core.estimation import EstimationSettings
+from twin_core.models.authorisation import ListedTag
 from twin_core.models.events import PeakMeasured, TariffChanged, TermsChanged
 from twin_core.models.ids import ChargerId
-from twin_core.models.site import SiteTree
 from twin_core.ports import Clock, PlanSolver, Point, TelemetrySink
-from twin_core.problem import PlanningSettings
-from twin_core.runtime import Runtime, RuntimeSettings
-from twin_core.safety.envelope import EnvelopeParameters
+from twin_core.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 VIEW_EVERY_WALL_S = 1.0
 FASTEST_ANSWER_WALL_S = 0.5
 HOUSEKEEPING_S = 3600.0
+NEWCOMER_SPARE_S = 13.0
+"""Beside a tick and the vehicles' ramp, for messages, until a newcomer may charge though there is no room yet."""
 JOURNAL = "journal.db"
 HISTORY = "history.db"
 EFFECTIVE_SITE = "site.json"
@@ -134,16 +135,22 @@ class Depot:
                 journal=self.store,
                 solver=self.solver,
                 settings=runtime_settings(self.site),
-                observers=[self.watch, self.telemetry, self._views],
+                observers=[
+                    self.watch,
+                    self.telemetry,
+                    self._views,
+                    Caught(self._doubt),
+                ],
             )
             self.directory.adopted = self._adopted
             recovery = await recover(self.store, self._clock.now())
             self._recalled = {event.charger_id: event.learned for event in recovery.learned if event.learned}
+            self._models = {event.model: event.learned for event in recovery.models if event.learned}
             self.runtime.take_in(recovery.events())
             await self._learn()
             await self._look_up_peak()
-            self.news = ChargerNews(self.runtime)
-            self.upstream = await self._open_upstream(stack)
+            self.news = ChargerNews(self.runtime, recovery.upkeep)
+            self.upstream = self._views.upstream = await self._open_upstream(stack)
             self.central = await stack.enter_async_context(self._new_central_system())
             self.desk = Desk(
                 self.runtime,
@@ -152,13 +159,13 @@ class Depot:
                 upkeep=self.store,
                 clock=self._clock,
                 draw=self.options.draw_transaction_id,
+                tags=self._listed_tags,
+                upstream=self.upstream,
                 ca=depot_ca(self.site.depot_ca, self._clock.now().utc),
             )
             if self.site.depot_ca is not None and self.site.depot_ca.sign == "automatically":
                 self.news.on_certificate_wanted = self.desk.signing.want
-            self.offline_lists = OfflineLists(
-                self.desk.operations, self.desk.lists, lambda: self.directory.listed_tags(self._clock.now().utc)
-            )
+            self.offline_lists = OfflineLists(self.desk.operations, self.desk.lists, self._listed_tags)
             if self.site.authorisation.local_list:
                 self.news.on_commissioned = self.offline_lists.want
             self.mqtt = self._new_mqtt_link()
@@ -185,8 +192,14 @@ class Depot:
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 
+    def _listed_tags(self) -> tuple[ListedTag, ...]:
+        return self.directory.listed_tags(self._clock.now().utc)
+
     def _adopted(self) -> set[ChargerId]:
         return {charger.spec.id for charger in self.runtime.twin.state.chargers.values() if charger.spec.adopted}
+
+    def _doubt(self, charger_id: ChargerId) -> None:
+        self.central.doubt(charger_id)
 
     def _new_twin(self) -> Twin:
         now = self._clock.now().utc
@@ -226,7 +239,7 @@ class Depot:
         return solver
 
     def _new_central_system(self) -> CentralSystem:
-        ocpp, speed = self.site.ocpp, self.options.speed
+        ocpp, control, speed = self.site.ocpp, self.site.control, self.options.speed
         self.tls = listening_tls(ocpp.tls, self._clock)
         settings = CentralSystemSettings(
             host=ocpp.host,
@@ -242,8 +255,10 @@ class Depot:
             close_timeout_s=1.0 * speed,
             duplicate_ping_s=2.0 * speed,
             clock_tolerance_s=max(5.0, speed * FASTEST_ANSWER_WALL_S),
+            clear_foreign_limits=ocpp.clear_foreign_limits,
             conceal_unknown=self.directory.asks_passwords,
-            sample_interval_s=int(self.site.control.sample_interval_s),
+            sample_interval_s=int(control.sample_interval_s),
+            newcomer_wait_s=control.tick_s + control.ramp_s + NEWCOMER_SPARE_S,
         )
         return CentralSystem(
             settings,
@@ -253,8 +268,10 @@ class Depot:
             directory=self.directory,
             upkeep=self.store,
             learned=self._recalled,
+            models=self._models,
             upstream=self.upstream,
             tls=self.tls,
+            bears=self.runtime.twin.envelope.bears,
         )
 
     async def _open_upstream(self, stack: AsyncExitStack) -> Upstream | None:
@@ -357,39 +374,3 @@ class Depot:
         """
         threaded, now = not self.options.virtual, self._clock.now().utc
         self.runtime.twin.foresight = await foresight_of(self.site, self.store, now, threaded=threaded)
-
-
-def new_twin(site: SiteFile, tree: SiteTree, since: datetime, settings: TwinSettings) -> Twin:
-    """The twin of a site as its file describes it."""
-    return Twin(
-        tree,
-        since=since,
-        tariff=tariff(site, since),
-        terms=site_terms(site, since),
-        fleet=fleet(site),
-        settings=settings,
-    )
-
-
-def twin_settings(site: SiteFile) -> TwinSettings:
-    """What the site file says of the twin."""
-    control = site.control
-    return TwinSettings(
-        envelope=EnvelopeParameters(lease_s=control.lease_s, margin_a=control.margin_a, ramp_s=control.ramp_s),
-        estimation=EstimationSettings(
-            meter_stale_s=min((meter.stale_after_s for meter in site.meters), default=15.0),
-            assumed_energy_kwh=control.assumed_energy_kwh,
-            assumed_stay_h=control.assumed_stay_h,
-        ),
-        planning=PlanningSettings(
-            step_min=control.step_min,
-            horizon_h=control.horizon_h,
-            grades_min=control.grades_min,
-            min_run_min=control.min_run_min,
-        ),
-    )
-
-
-def runtime_settings(site: SiteFile) -> RuntimeSettings:
-    """What the site file says of the rhythms of control."""
-    return RuntimeSettings(tick_s=site.control.tick_s, plan_every_s=site.control.plan_every_s)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from gateway.authorisation import CentralList
 from gateway.secret import secret
 from gateway.site_file import SiteFile
-from twin_core.models.authorisation import ListedTag, TagStanding
+from twin_core.models.authorisation import ConcurrencyLimit, ListedTag, TagStanding
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag
 from twin_core.models.quantities import ALL_PHASES
@@ -72,6 +72,10 @@ class SiteDirectory:
     def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
         """What is known of a tag: any may charge, unless the site lists them."""
         return self._tags.standing(id_tag, at)
+
+    def concurrency(self, id_tag: IdTag) -> tuple[ConcurrencyLimit, ...]:
+        """How many transactions may run at once of a tag, and of its group."""
+        return self._tags.concurrency(id_tag)
 
     def listed_tags(self, at: datetime) -> tuple[ListedTag, ...]:
         """Every tag the site lists, as chargers may keep them for when they are offline."""

@@ -12,41 +12,54 @@ from connectors.ocpp import requests
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.depot_ca import DepotCa
 from connectors.ocpp.local_lists import LocalLists
-from connectors.ocpp.operations import Answer, Operations
-from connectors.ocpp.refusals import LinkCounters
+from connectors.ocpp.operations import Answer, Operations, Outcome
 from connectors.ocpp.reservations import Reservations
+from connectors.ocpp.upstream.controller import Upstream
+from gateway.charger_cards import ChargerCards
 from gateway.charger_news import ChargerNews
 from gateway.signing import Signing
+from panel.cards import ChargerCard, ChargerDetail, ChargerLine
 from panel.orders import (
+    AvailabilityOrder,
     CancelOrder,
     CertificateOrder,
     ChargerAnswer,
-    ChargerCard,
-    ChargerLine,
+    ClearCacheOrder,
+    DataTransferOrder,
     DeleteCertificateOrder,
     DiagnosticsOrder,
     FirmwareOrder,
+    ForgetOrder,
+    LocalListOrder,
     Order,
     ReadConfigurationOrder,
-    ReservationLine,
     ReserveOrder,
     ResetOrder,
+    StartOrder,
+    StopOrder,
     TriggerOrder,
     UnlockOrder,
     WriteConfigurationOrder,
 )
 from twin_core.errors import ProtocolError
-from twin_core.models.charger import ChargerIdentity
+from twin_core.models.authorisation import ListedTag
 from twin_core.models.ids import ChargerId
 from twin_core.ports import ChargerUpkeep, Clock
 from twin_core.runtime import Runtime
-from twin_core.state import ChargerState
 
+Arrangement = (
+    FirmwareOrder
+    | DiagnosticsOrder
+    | ReserveOrder
+    | CancelOrder
+    | CertificateOrder
+    | DeleteCertificateOrder
+    | LocalListOrder
+    | ForgetOrder
+)
 _SECRET_SETTING = re.compile(r"authorizationkey|password|secret", re.IGNORECASE)
 MAX_WAITING = 8
 """Orders that may wait for one charger; it answers one at a time."""
-
-_UNSAID = ChargerIdentity()
 
 
 class Desk:
@@ -68,76 +81,47 @@ class Desk:
         upkeep: ChargerUpkeep,
         clock: Clock,
         draw: Callable[[], int],
+        tags: Callable[[], tuple[ListedTag, ...]],
+        upstream: Upstream | None = None,
         ca: DepotCa | None = None,
     ) -> None:
+        """Furnish the desk.
+
+        Args:
+            runtime: the twin's, for what chargers are.
+            central: the way to them.
+            news: what they reported of their own upkeep, and where what they were told goes.
+            upkeep: keeps what they were told.
+            clock: time of reservations and of updates.
+            draw: draws the number of a request, in [1, 2³¹).
+            tags: the list of tags that chargers may keep themselves, as it is now.
+            upstream: the second central system; None where the site has none.
+            ca: the depot's own authority for certificates; None where it has none.
+        """
         self.operations = Operations(central, draw)
         self.signing = Signing(ca, self.operations, upkeep, clock, central.identifies)
         self.lists = LocalLists(self.operations, upkeep, news, clock)
         self.reservations = Reservations(central, self.operations, upkeep, news, clock, draw)
+        self._cards = ChargerCards(
+            runtime, central, news, upkeep=upkeep, reservations=self.reservations, upstream=upstream
+        )
         self._runtime = runtime
         self._central = central
-        self._news = news
-        self._upkeep = upkeep
         self._clock = clock
+        self._tags = tags
         self._waiting: Counter[ChargerId] = Counter()
 
     def chargers(self) -> list[ChargerLine]:
         """See `OperatorDesk.chargers`."""
-        return [ChargerLine(**self._line(state)) for state in self._runtime.twin.state.chargers.values()]
+        return self._cards.lines()
 
-    def _line(self, state: ChargerState) -> dict[str, Any]:
-        identity = state.identity or _UNSAID
-        connectors = self._runtime.twin.state.connectors
-        status = {connector.id.number: connectors[connector.id].status for connector in state.spec.connectors}
-        return {
-            "charger": state.spec.id,
-            "online": state.spec.id in self._central.connected,
-            "vendor": identity.vendor,
-            "model": identity.model,
-            "firmware": identity.firmware,
-            "status": {number: "" if said is None else said.value for number, said in status.items()},
-        }
+    def detail(self, name: str) -> ChargerDetail | None:
+        """See `OperatorDesk.detail`."""
+        return self._cards.detail(ChargerId(name))
 
     async def charger(self, name: str) -> ChargerCard | None:
         """See `OperatorDesk.charger`."""
-        charger = ChargerId(name)
-        state = self._runtime.twin.state.chargers.get(charger)
-        if state is None:
-            return None
-        news, counters = self._news.of(charger), self._central.counters.get(charger, LinkCounters())
-        known_list = await self._upkeep.local_list(charger)
-        wanted = await self._upkeep.certificate_request(charger)
-        kept = await self.reservations.open(charger)
-        return ChargerCard(
-            **self._line(state),
-            serial=(state.identity or _UNSAID).serial,
-            commissioned=state.abilities is not None,
-            firmware_update=news.firmware_update,
-            upload=news.upload,
-            security_event=news.security_event,
-            list_version=None if known_list is None else known_list.version,
-            certificate_wanted=None if wanted is None else wanted.csr,
-            reservations=tuple(
-                ReservationLine(
-                    number=one.reservation_id,
-                    connector=one.connector_id.number,
-                    id_tag=one.id_tag,
-                    until=one.expires,
-                    state=one.state.value,
-                )
-                for one in kept
-            ),
-            counters={
-                "frames_in": counters.frames_in,
-                "frames_out": counters.frames_out,
-                "calls": counters.calls,
-                "timeouts": counters.timeouts,
-                "late_answers": counters.late_answers,
-                "connections": counters.connections,
-            },
-            refused=dict(counters.refused),
-            flawed=dict(counters.flawed),
-        )
+        return await self._cards.card(ChargerId(name))
 
     async def carry_out(self, name: str, order: Order) -> ChargerAnswer | None:
         """See `OperatorDesk.carry_out`."""
@@ -172,6 +156,22 @@ class Desk:
                 return await self.operations.read_configuration(charger, keys)
             case WriteConfigurationOrder(key=key, value=value):
                 return await self.operations.write_configuration(charger, key, value)
+            case StartOrder(id_tag=id_tag, connector=connector):
+                return await self.operations.start(charger, id_tag, connector)
+            case StopOrder():
+                return await self.operations.stop(charger, self._transaction(charger, order))
+            case AvailabilityOrder(connector=connector, available=available):
+                return await self.operations.set_available(charger, connector, available=available)
+            case ClearCacheOrder():
+                return await self.operations.ask(charger, requests.clear_cache())
+            case DataTransferOrder(vendor=vendor, message=message, data=data):
+                return await self.operations.ask(charger, requests.data_transfer(vendor, message, data))
+            case _:
+                return await self._arrange(charger, order)
+
+    async def _arrange(self, charger: ChargerId, order: Arrangement) -> Answer:
+        """Orders that are more than one question, or about what is kept here."""
+        match order:
             case FirmwareOrder():
                 return await self._update(charger, order)
             case DiagnosticsOrder():
@@ -188,8 +188,52 @@ class Desk:
                     order.algorithm, order.issuer_name_hash, order.issuer_key_hash, order.serial_number
                 )
                 return await self.operations.ask(charger, requests.delete_certificate(named))
+            case LocalListOrder(what="version"):
+                return await self.lists.version(charger)
+            case LocalListOrder(what=what):
+                return await self.lists.write(charger, self._tags() if what == "send" else ())
+            case ForgetOrder():
+                return self._forget(charger, order)
             case _:
                 assert_never(order)
+
+    def _transaction(self, charger: ChargerId, order: StopOrder) -> int:
+        """The transaction that is meant.
+
+        Raises:
+            ProtocolError: none runs there, or several and none is named.
+        """
+        if order.transaction is not None:
+            return order.transaction
+        state = self._runtime.twin.state
+        connectors = [state.connectors[one.id] for one in state.chargers[charger].spec.connectors]
+        running = {
+            one.spec.id.number: int(one.session.transaction_id)
+            for one in connectors
+            if one.session is not None and order.connector in (None, one.spec.id.number)
+        }
+        if len(running) != 1:
+            there = "here" if order.connector is None else f"on connector {order.connector}"
+            named = ", ".join(f"{transaction} on connector {number}" for number, transaction in running.items())
+            raise ProtocolError(f"which transaction? {named}" if running else f"no transaction runs {there}")
+        return next(iter(running.values()))
+
+    def _forget(self, charger: ChargerId, order: ForgetOrder) -> Answer:
+        """Forget at once; chargers that are there are set up anew, the others when they come."""
+        forgotten: tuple[ChargerId, ...] = (charger,)
+        if order.model:
+            if order.what:
+                raise ProtocolError("of a model everything is forgotten: leave out either --what or --model")
+            model = self._central.memory(charger).model
+            if not model:
+                raise ProtocolError("its model is not known: it has not booted yet")
+            forgotten = self._central.forget_model(model)
+        else:
+            self._central.forget(charger, order.what)
+        here = ", ".join(one for one in forgotten if one in self._central.connected)
+        away = ", ".join(one for one in forgotten if one not in self._central.connected)
+        parts = [f"set up anew now: {here}" if here else "", f"when back: {away}" if away else ""]
+        return Answer("Forget", Outcome.DONE, "; ".join(part for part in parts if part))
 
     async def _update(self, charger: ChargerId, order: FirmwareOrder) -> Answer:
         retrieve = order.retrieve or self._clock.now().utc

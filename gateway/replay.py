@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.store.journal_reader import list_runs, read_events, read_grants
-from gateway.depot import EFFECTIVE_SITE, JOURNAL, new_twin, twin_settings
+from gateway.depot import EFFECTIVE_SITE, JOURNAL
 from gateway.site_file import SiteFile, read_effective_site, site_tree
+from gateway.site_twin import new_twin, twin_settings
 from twin_core.cycle import Twin
 from twin_core.errors import ConfigurationError
 from twin_core.models.events import Event, Ticked

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.loop_lag import LoopLag, percentile
 from twin_core.cycle import CycleReport
+from twin_core.models.charger import Learned
 from twin_core.models.ids import NodeId
 from twin_core.models.quantities import ALL_PHASES, power_kw
 from twin_core.models.site import Node
@@ -113,7 +114,11 @@ def run_report(runtime: Runtime, report: CycleReport, lag: LoopLag, watch: Envel
 def learned_of(runtime: Runtime) -> dict[str, dict[str, Any]]:
     """What is known of each charger's ways, by charger, as plain values."""
     chargers = runtime.twin.state.chargers.values()
-    return {state.spec.id: asdict(state.learned) for state in chargers if state.learned is not None}
+    return {state.spec.id: _plain(state.learned) for state in chargers if state.learned is not None}
+
+
+def _plain(learned: Learned) -> dict[str, Any]:
+    return {**asdict(learned), "evidence": {aspect.value: why.seen for aspect, why in learned.evidence.items()}}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gateway.energy_tables import CarbonTable, PvTable, TariffTable, laid_out
 from gateway.secret import without_secrets
 from gateway.site_fields import NotNegative, PhaseName, Positive, Table, WholeSeconds
+from gateway.tag_tables import AuthorisationTable, TagTable
 from gateway.tls import DepotCaTable, TlsTable
 from gateway.upstream_table import UpstreamTable
 from twin_core.errors import ConfigurationError, ProtocolError
@@ -138,25 +139,9 @@ class OcppTable(Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
     heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
+    clear_foreign_limits: bool = False
     id_tags: tuple[str, ...] | None = None
     tls: TlsTable | None = None
-
-
-class TagTable(Table):
-    """`[[tags]]`: a tag that drivers show, or a group that tags belong to."""
-
-    id_tag: Annotated[str, Field(min_length=1, max_length=20)]
-    blocked: bool = False
-    expires: AwareDatetime | None = None
-    group: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-
-
-class AuthorisationTable(Table):
-    """`[authorisation]`: who may charge, and whether chargers keep a list of them for when they are offline."""
-
-    free_vend: bool = False
-    fleet: bool = True
-    local_list: bool = False
 
 
 class MqttTable(Table):

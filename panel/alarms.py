@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from panel.shapes import AlarmView, ConnectorState, ConnectorView, NodeView, PlanView, Severity, SiteView
+from panel.shapes import AlarmView, ConnectorState, ConnectorView, NodeView, PlanView, Severity, SiteView, UpstreamView
 from twin_core.models.grant import Verdict
 from twin_core.models.plan import PlanStatus
 
@@ -18,10 +18,21 @@ _ORDER = {Severity.ALARM: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
 
 
 def alarms_of(
-    site: SiteView, nodes: tuple[NodeView, ...], connectors: tuple[ConnectorView, ...], plan: PlanView | None
+    site: SiteView,
+    nodes: tuple[NodeView, ...],
+    connectors: tuple[ConnectorView, ...],
+    plan: PlanView | None,
+    upstream: UpstreamView | None = None,
 ) -> tuple[AlarmView, ...]:
     """Everything that wants attention, the most severe first and otherwise in the order of the site."""
-    found = [*_site(site), *_nodes(nodes), *_connectors(connectors), *_offline(connectors), *_plan(plan, site)]
+    found = [
+        *_site(site),
+        *_nodes(nodes),
+        *_connectors(connectors),
+        *_offline(connectors),
+        *_plan(plan, site),
+        *_upstream(upstream),
+    ]
     return tuple(sorted(found, key=lambda alarm: _ORDER[alarm.severity]))
 
 
@@ -93,3 +104,12 @@ def _plan(plan: PlanView | None, site: SiteView) -> Iterator[AlarmView]:
     if plan.unserved_kwh >= UNSERVED_KWH:
         text = f"{plan.unserved_kwh:.1f} kWh cannot be delivered before departure"
         yield AlarmView(id="plan:unserved", severity=Severity.NOTICE, subject="", text=text)
+
+
+def _upstream(upstream: UpstreamView | None) -> Iterator[AlarmView]:
+    """Chargers charge on without it, so it is never more than a warning."""
+    if upstream is not None and upstream.away and upstream.waiting:
+        chargers = "1 charger" if upstream.away == 1 else f"{upstream.away} chargers"
+        messages = "1 message waits" if upstream.waiting == 1 else f"{upstream.waiting} messages wait"
+        text = f"The upstream is not reached for {chargers}: {messages} for it"
+        yield AlarmView(id="upstream:away", severity=Severity.WARNING, subject="", text=text)

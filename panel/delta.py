@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from panel.shapes import AlarmView, ConnectorView, NodeView, PanelView, PlanView, PricesView, Shape
+from panel.shapes import AlarmView, ConnectorView, NodeView, PanelView, PlanView, PricesView, Shape, UpstreamView
 
 Patch = dict[str, Any]
 """New values of the fields that changed, JSON-ready."""
@@ -25,8 +25,8 @@ class Delta(BaseModel):
     Attributes:
         site: changed fields of the site; so are `tally` and, where there was a plan before, `plan`.
         nodes: changed fields of changed nodes, by id; so are `connectors`.
-        replace: parts that are easier told anew: prices, alarms, a first plan, nodes or connectors whose order or
-            number changed. A key with None means "there is none now".
+        replace: parts that are easier told anew: prices, alarms, the upstream, a first plan, nodes or connectors whose
+            order or number changed. A key with None means "there is none now".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +46,8 @@ def diff(old: PanelView, new: PanelView) -> Delta:
         replace["prices"] = new.prices.model_dump(mode="json")
     if old.alarms != new.alarms:
         replace["alarms"] = [alarm.model_dump(mode="json") for alarm in new.alarms]
+    if old.upstream != new.upstream:
+        replace["upstream"] = None if new.upstream is None else new.upstream.model_dump(mode="json")
     plan: Patch = {}
     if old.plan is not None and new.plan is not None:
         plan = _patch(old.plan, new.plan)
@@ -89,6 +91,7 @@ def apply_delta(view: PanelView, delta: Delta) -> PanelView:
         site=_patched(view.site, delta.site),
         tally=_patched(view.tally, delta.tally),
         plan=_plan(view.plan, delta),
+        upstream=_upstream(view.upstream, delta),
         prices=PricesView.model_validate(replace["prices"]) if "prices" in replace else view.prices,
         alarms=tuple(map(AlarmView.model_validate, replace["alarms"])) if "alarms" in replace else view.alarms,
         nodes=_things(NodeView, view.nodes, delta.nodes, replace.get("nodes")),
@@ -101,6 +104,13 @@ def _plan(plan: PlanView | None, delta: Delta) -> PlanView | None:
         anew = delta.replace["plan"]
         return None if anew is None else PlanView.model_validate(anew)
     return None if plan is None else _patched(plan, delta.plan)
+
+
+def _upstream(upstream: UpstreamView | None, delta: Delta) -> UpstreamView | None:
+    if "upstream" not in delta.replace:
+        return upstream
+    anew = delta.replace["upstream"]
+    return None if anew is None else UpstreamView.model_validate(anew)
 
 
 def _things(

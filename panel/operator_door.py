@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import TypeAdapter, ValidationError
 
-from panel.orders import ChargerAnswer, ChargerCard, ChargerLine, OperatorDesk, Order
+from panel.cards import ChargerCard, ChargerLine
+from panel.orders import ChargerAnswer, OperatorDesk, Order
 from twin_core.errors import ProtocolError, StorageError
 
 logger = logging.getLogger(__name__)

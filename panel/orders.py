@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from panel.cards import ChargerCard, ChargerDetail, ChargerLine
+from twin_core.models.charger import Aspect
+
 Connector = Annotated[int, Field(ge=0, le=64)]
 IdTagText = Annotated[str, Field(min_length=1, max_length=20)]
 Location = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[a-z]{2,6}://[^\s]+$")]
@@ -101,6 +104,60 @@ class CancelOrder(Shape):
     number: Annotated[int, Field(ge=1, lt=2**31)]
 
 
+class StartOrder(Shape):
+    """Ask the charger to start a transaction for a tag; on any connector where none is named."""
+
+    operation: Literal["start"] = "start"
+    id_tag: IdTagText
+    connector: Annotated[int, Field(ge=1, le=64)] | None = None
+
+
+class StopOrder(Shape):
+    """Ask the charger to stop a transaction; the one that runs on a connector where its number is not known."""
+
+    operation: Literal["stop"] = "stop"
+    transaction: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    connector: Annotated[int, Field(ge=1, le=64)] | None = None
+
+
+class AvailabilityOrder(Shape):
+    """Take a connector, or with 0 the whole charger, out of service or back."""
+
+    operation: Literal["availability"] = "availability"
+    available: bool
+    connector: Connector = 0
+
+
+class ClearCacheOrder(Shape):
+    """Make the charger forget which tags it saw accepted."""
+
+    operation: Literal["clear_cache"] = "clear_cache"
+
+
+class DataTransferOrder(Shape):
+    """Send a vendor's private message."""
+
+    operation: Literal["data_transfer"] = "data_transfer"
+    vendor: Annotated[str, Field(min_length=1, max_length=255)]
+    message: Annotated[str, Field(max_length=50)] | None = None
+    data: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class LocalListOrder(Shape):
+    """Ask for the version of the list of tags the charger keeps itself, or bring it to the site's list, or empty it."""
+
+    operation: Literal["local_list"] = "local_list"
+    what: Literal["version", "send", "empty"] = "version"
+
+
+class ForgetOrder(Shape):
+    """Forget what was learned of the charger, all or some of it, and find it out anew; of its whole model too."""
+
+    operation: Literal["forget"] = "forget"
+    what: Annotated[tuple[Aspect, ...], Field(max_length=len(Aspect))] = ()
+    model: bool = False
+
+
 class CertificateOrder(Shape):
     """Hand over the certificate the charger asked for, signed elsewhere or by the depot; install or list roots."""
 
@@ -130,6 +187,13 @@ Order = Annotated[
     | DiagnosticsOrder
     | ReserveOrder
     | CancelOrder
+    | StartOrder
+    | StopOrder
+    | AvailabilityOrder
+    | ClearCacheOrder
+    | DataTransferOrder
+    | LocalListOrder
+    | ForgetOrder
     | CertificateOrder
     | DeleteCertificateOrder,
     Field(discriminator="operation"),
@@ -154,61 +218,14 @@ class ChargerAnswer(Shape):
     payload: dict[str, Any]
 
 
-class ChargerLine(Shape):
-    """A charger in a list; `status` is by connector."""
-
-    charger: str
-    online: bool
-    vendor: str
-    model: str
-    firmware: str
-    status: dict[int, str]
-
-
-class ReservationLine(Shape):
-    """A reservation that the charger holds, or may."""
-
-    number: int
-    connector: int
-    id_tag: str
-    until: AwareDatetime
-    state: str
-
-
-class ChargerCard(ChargerLine):
-    """Everything known of one charger.
-
-    Attributes:
-        serial: as it says itself.
-        commissioned: whether it may be sent setpoints.
-        firmware_update: how far the last update came, in its own word.
-        upload: how far the last upload of diagnostics or a log came.
-        security_event: the newest it reported.
-        list_version: of the list of tags it keeps itself; None where none was written.
-        certificate_wanted: the certificate signing request it sent last, in PEM.
-        counters: what passed over its links.
-        refused: what was not believed, by cause.
-        flawed: messages that broke the official schemas and were read all the same.
-    """
-
-    serial: str
-    commissioned: bool
-    firmware_update: str
-    upload: str
-    security_event: str
-    list_version: int | None
-    certificate_wanted: str | None
-    reservations: tuple[ReservationLine, ...]
-    counters: dict[str, int]
-    refused: dict[str, int]
-    flawed: dict[str, int]
-
-
 class OperatorDesk(Protocol):
     """Whoever carries out orders."""
 
     def chargers(self) -> list[ChargerLine]:
         """Every charger of the site, adopted ones included."""
+
+    def detail(self, name: str) -> ChargerDetail | None:
+        """What anybody may see of one of them; None where it is not known."""
 
     async def charger(self, name: str) -> ChargerCard | None:
         """One of them; None where it is not known.

@@ -19,6 +19,7 @@ from fastapi import FastAPI, HTTPException, Query, Response, WebSocket, WebSocke
 from fastapi.staticfiles import StaticFiles
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from panel.cards import ChargerDetail
 from panel.feed import PanelFeed, Watcher
 from panel.guard import LOOPBACK_HOSTS, Guard
 from panel.history import SITE_FIELDS, History, HistoryPort, history_of
@@ -119,6 +120,14 @@ def create_app(
             await link.close(1013, "too many watchers")
             return
         await _serve(feed, watcher, link)
+
+    @app.get("/api/charger")
+    async def charger_detail(name: Annotated[str, Query(max_length=100)]) -> ChargerDetail:
+        """What the page shows of one charger."""
+        found = None if operator is None else operator[0].detail(name)
+        if found is None:
+            raise HTTPException(404, f"no charger is called {name[:60]!r} here")
+        return found
 
     if operator is not None:
         add_operator_door(app, *operator)

@@ -238,8 +238,28 @@ class TallyView(Shape):
     refused: int
 
 
+class UpstreamView(Shape):
+    """How the depot stands with the second central system.
+
+    Attributes:
+        url: of it, without secrets.
+        up: chargers whose link it has accepted.
+        away: chargers for which it should be reached and is not.
+        waiting: messages that it has not answered yet.
+        dropped: messages that it never heard.
+        conflicts: how often the two did not agree.
+    """
+
+    url: str
+    up: int
+    away: int
+    waiting: int
+    dropped: int
+    conflicts: int
+
+
 class PanelView(Shape):
-    """All of it, at one moment; connectors and nodes in the order of the site."""
+    """All of it, at one moment; connectors and nodes in the order of the site, `upstream` None where it has none."""
 
     site: SiteView
     nodes: tuple[NodeView, ...]
@@ -248,3 +268,4 @@ class PanelView(Shape):
     prices: PricesView
     alarms: tuple[AlarmView, ...]
     tally: TallyView
+    upstream: UpstreamView | None = None

@@ -19,6 +19,7 @@ from panel.shapes import (
     PricesView,
     SiteView,
     TallyView,
+    UpstreamView,
 )
 from panel.words import planned_from, state_of, why_limited
 from twin_core import snapshot as twin
@@ -57,8 +58,8 @@ class ViewSettings:
     prices_ahead_h: float = 24.0
 
 
-def view(report: CycleReport, settings: ViewSettings | None = None) -> PanelView:
-    """What the panel shows of one control cycle."""
+def view(report: CycleReport, settings: ViewSettings | None = None, upstream: UpstreamView | None = None) -> PanelView:
+    """What the panel shows of one control cycle, and of the upstream where there is one."""
     settings = settings or ViewSettings()
     snapshot = report.snapshot
     adopted = {charger.id: charger for charger in snapshot.chargers}
@@ -74,8 +75,9 @@ def view(report: CycleReport, settings: ViewSettings | None = None) -> PanelView
         connectors=connectors,
         plan=plan,
         prices=_prices(snapshot.tariff, snapshot.now.utc, settings.prices_ahead_h),
-        alarms=alarms_of(site, nodes, connectors, plan),
+        alarms=alarms_of(site, nodes, connectors, plan, upstream),
         tally=_tally(snapshot.tally),
+        upstream=upstream,
     )
 
 

@@ -77,6 +77,8 @@ def why_limited(
         return _car_limit(connector)
     if allotted.bound_by:
         return _bound(allotted.bound_by)
+    if connector.imposed_a is not None and allotted.limit_a >= connector.imposed_a - NEAR_A:
+        return f"the upstream allows {_amps(connector.imposed_a)}"
     return _by_plan(connector, connector.session, allotted, plan, now)
 
 

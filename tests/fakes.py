@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
-from twin_core.models.authorisation import TagStanding, TagStatus
+from twin_core.models.authorisation import ConcurrencyLimit, TagStanding, TagStatus
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import Event
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
@@ -78,13 +79,20 @@ class MemoryLedger:
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         return {connector: t for t, connector in self.open.items() if connector.charger == charger}
 
+    async def open_before(self, transaction: TransactionId, tags: Collection[IdTag]) -> int:
+        before = {
+            number: start for start, number in self.starts.items() if number < transaction and number in self.open
+        }
+        return sum(start.id_tag in tags for start in before.values())
+
 
 @dataclass
 class ListedChargers:
-    """A directory of the chargers given to it; everybody's tag may charge."""
+    """A directory of the chargers given to it; everybody's tag may charge, as often as `concurrent` says."""
 
     chargers: dict[ChargerId, ChargerSpec] = field(default_factory=dict)
     passwords: dict[ChargerId, str] = field(default_factory=dict)
+    concurrent: tuple[ConcurrencyLimit, ...] = ()
 
     def find(self, charger: ChargerId) -> ChargerSpec | None:
         return self.chargers.get(charger)
@@ -94,3 +102,6 @@ class ListedChargers:
 
     def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
         return TagStanding(TagStatus.ACCEPTED)
+
+    def concurrency(self, id_tag: IdTag) -> tuple[ConcurrencyLimit, ...]:
+        return self.concurrent

@@ -25,6 +25,7 @@ from twin_core.models.tariff import SiteTerms, Tariff, flat_tariff
 from twin_core.problem import PlanningSettings, counted_until, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
 from twin_core.safety.monitor import Alarm, Distrusted, ObedienceMonitor, ObedienceThresholds, Verification
+from twin_core.safety.probation import Probation
 from twin_core.snapshot import Snapshot, take_snapshot
 from twin_core.state import TwinState, apply, expired_limits
 
@@ -106,6 +107,7 @@ class Twin:
         self.state = TwinState(site, tariff or flat_tariff(0.0, since), fleet or {}, terms=terms or SiteTerms())
         self.envelope = Envelope(site, self.settings.envelope)
         self.monitor = ObedienceMonitor(self.envelope, thresholds=self.settings.monitor)
+        self.probation = Probation(self.envelope)
         self._verdicts: dict[ConnectorId, Verification] = {}
         self._car_limits_a: dict[ConnectorId, float] = {}
         self._counts = _Counts()
@@ -118,6 +120,7 @@ class Twin:
         apply(self.state, event)
         self.envelope.observe(event)
         self.monitor.observe(event)
+        self.probation.observe(event)
         match event:
             case ev.GrantSent():
                 self._counts.sent += 1
@@ -154,7 +157,7 @@ class Twin:
             self._learn(verification)
         verifications += tuple(self._revised())
         snapshot = self.snapshot(now)
-        asked = wishes(snapshot, self._car_limits_a, self.settings.estimation)
+        asked = wishes(snapshot, self._car_limits_a, self.settings.estimation, self.probation.ceilings(now))
         base = bounds({node_id: node.base for node_id, node in snapshot.nodes.items()})
         decision = self.envelope.decide(asked, base, now)
         return CycleReport(
@@ -175,7 +178,9 @@ class Twin:
         self._verdicts[verification.connector_id] = verification
         self._counts.verdicts[verification.verdict] += 1
         if verification.verdict is Verdict.LIMITED_BY_CAR and verification.measured_a is not None:
-            self._car_limits_a[verification.connector_id] = verification.measured_a
+            # A draw below the little that a trial offers is not the most that the vehicle takes.
+            if not self.probation.explains(verification.connector_id, verification.limit_a):
+                self._car_limits_a[verification.connector_id] = verification.measured_a
         elif verification.verdict is Verdict.OBEYED:
             self._car_limits_a.pop(verification.connector_id, None)
 

@@ -60,16 +60,20 @@ class _CurrentStep:
 
 
 def wishes(
-    snapshot: Snapshot, car_limits_a: Mapping[ConnectorId, float], estimation: EstimationSettings
+    snapshot: Snapshot,
+    car_limits_a: Mapping[ConnectorId, float],
+    estimation: EstimationSettings,
+    probes_a: Mapping[ConnectorId, float] | None = None,
 ) -> tuple[Wish, ...]:
     """One wish for every connector with a session, least laxity first.
 
     Args:
         car_limits_a: current per phase that cars were last seen to be content with below their grant.
+        probes_a: what chargers that have yet to show that they keep a limit are to be offered, whatever is planned.
     """
-    current = _current_step(snapshot)
+    current, probes_a = _current_step(snapshot), probes_a or {}
     targets = [
-        _target(session, view, snapshot, current, car_limits_a.get(view.spec.id), estimation)
+        _target(session, view, snapshot, current, car_limits_a.get(view.spec.id), probes_a.get(view.spec.id), estimation)
         for session, view in snapshot.sessions()
         if view.online
     ]
@@ -83,6 +87,7 @@ def _target(
     snapshot: Snapshot,
     current: _CurrentStep | None,
     content_a: float | None,
+    probe_a: float | None,
     estimation: EstimationSettings,
 ) -> _Target:
     per_a = kw_per_a(session)
@@ -101,6 +106,8 @@ def _target(
     ceiling_a = view.spec.hardware_max_a if content_a is None else max(content_a + CAR_ROOM_A, MINIMUM_CURRENT_A)
     if wanted_a > ceiling_a:
         wanted_a, reason = ceiling_a, "car limit"
+    if probe_a is not None:
+        wanted_a, reason = min(probe_a, view.spec.hardware_max_a), "not seen to keep a limit yet"
     if view.imposed_a is not None and not wanted_a <= view.imposed_a:
         wanted_a, reason = view.imposed_a, "imposed limit"
     return _Target(Wish(view.spec.id, wanted_a, reason), laxity_h)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from twin_core.models.authorisation import TagStanding
+from twin_core.models.authorisation import ConcurrencyLimit, TagStanding
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.events import CertificateRequested, Event, LocalListWritten, ReservationChanged
 from twin_core.models.grant import Grant
@@ -91,6 +91,13 @@ class TransactionLedger(Protocol):
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         """Transactions of a charger that started and did not stop, for a charger that comes back."""
 
+    async def open_before(self, transaction: TransactionId, tags: Collection[IdTag]) -> int:
+        """On how many other connectors one of these tags is in a transaction that was written before this one.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardedMessage:
@@ -165,6 +172,9 @@ class ChargerDirectory(Protocol):
 
     def authorise(self, id_tag: IdTag, at: datetime) -> TagStanding:
         """What is known of a tag at a moment, and so whether it may charge."""
+
+    def concurrency(self, id_tag: IdTag) -> tuple[ConcurrencyLimit, ...]:
+        """How many transactions may run at once of the tag, and of its group; nothing where any number may."""
 
 
 class ChargerUpkeep(Protocol):

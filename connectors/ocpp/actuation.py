@@ -13,7 +13,7 @@ from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost, Ti
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.mailbox import Mailbox
 from connectors.ocpp.profiles import ProfileStyle, lease_profile, rate
-from twin_core.models.charger import ProfilePurpose, RateUnit
+from twin_core.models.charger import Aspect, ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, GrantAnswered, GrantSent
 from twin_core.models.grant import Grant, GrantOutcome
 
@@ -94,8 +94,12 @@ class Actuation:
             return
         self._outstanding = grant
         self._charger.emit(GrantSent(at=now, connector_id=grant.connector_id, seq=grant.seq))
+        number = grant.connector_id.number
+        self._charger.memory.proof.told(number, grant.limit_a, self._charger.drawn_a.get(number, 0.0), now.monotonic_s)
         outcome, detail, style = await self._climb(grant, styles)
         self._outstanding = None
+        if outcome is GrantOutcome.REJECTED:
+            self._charger.memory.proof.refused(number)
         if self._ended:
             return
         if outcome is GrantOutcome.ACCEPTED and self._charger.memory.delay_s > 0.0:
@@ -128,6 +132,7 @@ class Actuation:
         if not isinstance(answer, Answered) or not holds_on(answer.payload, told, lease_s + AFTER_THE_END_S // 2):
             return
         memory.leases = False
+        self._charger.note(Aspect.LEASES, "its composite schedule keeps a limit beyond the end of its lease")
         self._charger.refuse("lease-without-end", f"connector {number}")
         abilities = memory.abilities()
         self._charger.emit(ChargerCommissioned(at=now, charger_id=self._charger.spec.id, abilities=abilities))
@@ -240,14 +245,17 @@ class Actuation:
         if outcome is GrantOutcome.ACCEPTED:
             memory.rejections = 0
             if style == memory.suggestion:
-                memory.step_a = style.step_a
-                memory.purposes = (style.purpose, *(p for p in memory.purposes if p is not style.purpose))
+                self._prefer(style)
+            elif style == memory.style(memory.purposes[0]):
+                self._charger.note(Aspect.GRANTS, f"took a grant as {style.purpose}", news=False)
             # Once may be chance: a charger also rejects a profile that comes a moment too early for its transaction.
             memory.suggestion = None if style == memory.style(memory.purposes[0]) else style
         elif outcome is GrantOutcome.REJECTED and grant.connector_id.number in self._charger.transactions:
             memory.rejections += 1
             if memory.rejections >= REJECTIONS_BEFORE_ENDLESS:
                 memory.leases = False
+                seen = f"refused {REJECTIONS_BEFORE_ENDLESS} grants in a row that ended by themselves"
+                self._charger.note(Aspect.LEASES, seen)
         abilities = memory.abilities()
         if abilities != before:
             now = self._charger.around.clock.now()
@@ -255,6 +263,17 @@ class Actuation:
             self._charger.emit(ChargerCommissioned(at=now, charger_id=charger, abilities=abilities))
             fields = {"charger": charger, "purpose": abilities.purposes[0].value, "step_a": abilities.step_a}
             logger.info("abilities learned", extra=fields)
+
+    def _prefer(self, style: ProfileStyle) -> None:
+        """A way that worked twice where the best did not is the best from now on."""
+        memory = self._charger.memory
+        if style.step_a != memory.step_a:
+            self._charger.note(Aspect.STEP, "refused a limit with a fraction and took the whole ampere below, twice")
+        if style.purpose is not memory.purposes[0]:
+            seen = f"refused {memory.purposes[0]} and took {style.purpose}, twice"
+            self._charger.note(Aspect.GRANTS, seen)
+        memory.step_a = style.step_a
+        memory.purposes = (style.purpose, *(p for p in memory.purposes if p is not style.purpose))
 
     def _late(self, grant: Grant, answer: CallOutcome) -> None:
         outcome, words = _outcome(answer)

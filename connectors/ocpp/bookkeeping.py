@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from connectors.ocpp.charger import Charger
 from twin_core.errors import StorageError
-from twin_core.models.charger import ConnectorStatus
+from twin_core.models.charger import Aspect, ConnectorStatus
 from twin_core.models.events import TransactionStarted, TransactionStopped
 from twin_core.models.ids import IdTag
 from twin_core.ports import TransactionStart, TransactionStop
@@ -129,6 +129,7 @@ class Bookkeeping:
             charger.paused[number] = (transaction, woken + 1)
             charger.waking.add(number)
             charger.memory.sleepers += 1
+            charger.note(Aspect.WAKE_UP, f"took nothing for {ASLEEP_S / 60:.0f} min after a pause", individual=True)
             logger.info("waking a vehicle", extra={"connector": str(charger.connector_id(number)), "time": woken + 1})
 
     def _judge_clock(self) -> None:
@@ -140,4 +141,5 @@ class Bookkeeping:
             return
         charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
         charger.memory.relative = True
+        charger.note(Aspect.KIND, f"its clock is off by {lead_s:.0f} s", individual=True)
         charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock

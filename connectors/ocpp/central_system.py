@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -18,9 +18,11 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from connectors.ocpp.calls import CallOutcome, LinkLost
-from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
+from connectors.ocpp.charger import Charger, Surroundings
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.handshake import LoginGuard, chosen_subprotocol, credentials, identity_in, password_matches
+from connectors.ocpp.known_models import KnownModels
+from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.session import CLOSE_DUPLICATE, Session
@@ -30,8 +32,8 @@ from connectors.ocpp.upkeep import MemoryUpkeep
 from connectors.ocpp.upstream.controller import Upstream
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.errors import ConfigurationError, ProtocolError
-from twin_core.models.charger import ChargerSpec, Learned
-from twin_core.models.events import ChargerAdopted, ChargerLearned, GrantAnswered
+from twin_core.models.charger import Aspect, ChargerSpec, Learned
+from twin_core.models.events import ChargerAdopted, ChargerLearned, GrantAnswered, ModelLearned
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
@@ -62,8 +64,10 @@ class CentralSystem:
         upkeep: ChargerUpkeep | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
         learned: Mapping[ChargerId, Learned] | None = None,
+        models: Mapping[str, Learned] | None = None,
         upstream: Upstream | None = None,
         tls: ListeningTls | None = None,
+        bears: Callable[[ChargerId], bool] = lambda charger_id: True,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -76,13 +80,25 @@ class CentralSystem:
             upkeep: keeps local lists, reservations and certificate requests; in memory only when left out.
             vendors: who answers the private messages of which vendor.
             learned: what was found out about chargers before.
+            models: what chargers taught of their models before.
             upstream: a second central system that is to hear what the chargers say.
             tls: security profiles 2 and 3; None listens in the clear.
+            bears: whether the site has room for all that a charger can draw which was never seen to keep a limit.
         """
         self._settings = settings
         self._refusals = Refusals(clock, sink, settings.refusal_interval_s)
+        self._models = KnownModels(models)
         self._around = Surroundings(
-            settings, clock, sink, ledger, directory, self._refusals, upkeep or MemoryUpkeep(), vendors or {}
+            settings,
+            clock,
+            sink,
+            ledger,
+            directory,
+            self._refusals,
+            upkeep or MemoryUpkeep(),
+            vendors or {},
+            self._models,
+            bears,
         )
         self._guard = LoginGuard(settings.login_backoff_s)
         self._sessions: dict[ChargerId, Session] = {}
@@ -175,15 +191,43 @@ class CentralSystem:
         """What was learned of a charger, or would be assumed of one that never came; to be read."""
         return self._memories.get(charger_id, ChargerMemory())
 
-    def forget(self, charger_id: ChargerId) -> None:
-        """Forget what was learned of a charger; where it is connected, it is set up anew at once."""
-        if (memory := self._memories.get(charger_id)) is not None:
-            memory.forget()
+    def forget(self, charger_id: ChargerId, aspects: Collection[Aspect] = ()) -> None:
+        """Forget what was learned of a charger; where it is connected, it is set up anew at once.
+
+        It then begins with nothing, also where something is known of its model.
+
+        Args:
+            charger_id: which one.
+            aspects: of which of its ways; all of them where none is named.
+        """
+        memory = self._memories.setdefault(charger_id, ChargerMemory())
+        memory.forget(aspects)
+        left = memory.learned() if memory.model else None
         now = self._around.clock.now()
-        self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=None))
-        logger.info("forgotten", extra={"charger": charger_id})
+        self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=left))
+        logger.info("forgotten", extra={"charger": charger_id, "aspects": sorted(aspects) or "all"})
         if (session := self._sessions.get(charger_id)) is not None:
+            session.charger.told = left
+            session.charger.commissioned.clear()  # no grant leaves on what is found out only now
             session.charger.boot_answered.set()
+
+    def forget_model(self, model: str) -> tuple[ChargerId, ...]:
+        """Forget what was learned of a model and of every charger of it; returns those, in order."""
+        if self._models.forget(model):
+            self._around.sink.put(ModelLearned(at=self._around.clock.now(), model=model, learned=None))
+        alike = sorted(charger for charger, memory in self._memories.items() if memory.model == model)
+        for charger in alike:
+            self.forget(charger)
+        return tuple(alike)
+
+    def doubt(self, charger_id: ChargerId) -> None:
+        """A charger was caught drawing more than it may: that it once kept its limits proves nothing any more."""
+        memory = self._memories.get(charger_id)
+        if memory is None or not memory.proven:
+            return
+        now = self._around.clock.now()
+        memory.doubt(now.utc)
+        self._around.sink.put(ChargerLearned(at=now, charger_id=charger_id, learned=memory.learned()))
 
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as its charger can take it, in place of any older one still waiting.

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from connectors.ocpp.known_models import KnownModels
+from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.own_clock import OwnClock
-from connectors.ocpp.profiles import ProfileStyle
+from connectors.ocpp.proof import ERRS_BY, FOLLOWED_S, READS_TO_A
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.models.charger import (
-    ChargerAbilities,
+    Aspect,
     ChargerSpec,
     ConnectorSpec,
     ConnectorStatus,
+    Evidence,
     Learned,
-    ProfilePurpose,
-    RateUnit,
 )
-from twin_core.models.events import ChargerLearned, Event
-from twin_core.models.ids import ConnectorId, IdTag, TransactionId
+from twin_core.models.events import ChargerLearned, Event, ModelLearned
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, TransactionLedger
 
 logger = logging.getLogger(__name__)
 
-STEPS_LOST_BEFORE_SKIP = 2
-"""A set-up step during which the link broke this often in a row is left out for this charger from then on."""
-
-FOLLOWED_S = 15.0
-"""After so long a vehicle has followed a limit."""
 
 OFFERED_S = 3.0
 """After so long a charger offers what it was told."""
@@ -45,125 +41,10 @@ APPLIED_S = 15.0
 
 LONGEST_DELAY_S = 60.0
 
-OVERSHOOT_FROM, OVERSHOOT_MOST = 1.012, 1.06
-"""Current over limit that is neither the meter's noise nor disobedience."""
+OVERSHOOT_MOST = 1.06
+"""Current over limit from which it is disobedience."""
 
 OVERSHOOTS_BEFORE_LESS = 3
-
-
-@dataclass(slots=True)
-class ChargerMemory:
-    """What a charger was found to do; outlives its links, so that nothing is tried twice that failed once.
-
-    Attributes:
-        fallback_purpose: purpose under which it took its fallback; None while it took none.
-        purposes: purposes for grants, best first.
-        relative: it takes no Absolute schedules.
-        leases: it takes profiles with an end; None while nobody tried.
-        suggestion: a way of sending grants that worked once where the best did not; twice makes it the best.
-        rejections: grants rejected in a row while a transaction ran.
-        contradictions: boot orders that ended with a composite schedule against the fallback.
-        lowest_a: lowest limit it can be kept at; above 0 for one that refuses to be paused, or ends transactions then.
-        pongs: it has answered a ping before.
-        cut_unheard: its link was cut for want of a pong, and it never gave one.
-        delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
-        gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
-        ends_checked: it was asked what holds after the end of a lease.
-        sleepers: how often a vehicle had to be woken after a pause.
-        divides_by: phases by which it was seen to divide watts, by connector number.
-        model: vendor, model and firmware of which all this was learned; empty before its first boot.
-        lost_during: set-up steps during which the link broke, in a row.
-    """
-
-    fallback_purpose: ProfilePurpose | None = None
-    purposes: tuple[ProfilePurpose, ...] = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT)
-    unit: RateUnit = RateUnit.AMPERE
-    step_a: float = 0.1
-    max_stack_level: int = 1
-    relative: bool = False
-    leases: bool | None = None
-    connectors: int = 1
-    remote_trigger: bool = True
-    sample_interval_s: float = 10.0
-    suggestion: ProfileStyle | None = None
-    rejections: int = 0
-    contradictions: int = 0
-    lowest_a: float = 0.0
-    pongs: bool = False
-    cut_unheard: bool = False
-    delay_s: float = 0.0
-    gain: float = 1.0
-    sleepers: int = 0
-    ends_checked: bool = False
-    divides_by: dict[int, int] = field(default_factory=dict)
-    model: str = ""
-    lost_during: Counter[str] = field(default_factory=Counter)
-
-    def learned(self) -> Learned:
-        """What of this is worth keeping across restarts."""
-        return Learned(
-            model=self.model,
-            fallback_purpose=self.fallback_purpose,
-            purposes=self.purposes,
-            unit=self.unit,
-            step_a=self.step_a,
-            max_stack_level=self.max_stack_level,
-            leases=self.leases,
-            relative=self.relative,
-            lowest_a=self.lowest_a,
-            delay_s=self.delay_s,
-            gain=self.gain,
-            sleepers=self.sleepers,
-            phases={str(number): n_phases for number, n_phases in sorted(self.divides_by.items())},
-            skipped=tuple(sorted(step for step in self.lost_during if self.fragile(step))),
-        )
-
-    def recall(self, learned: Learned) -> None:
-        """Go on from what was learned before."""
-        self.model = learned.model
-        self.fallback_purpose, self.purposes = learned.fallback_purpose, learned.purposes
-        self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
-        self.leases, self.relative = learned.leases, learned.relative
-        self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
-        self.sleepers = learned.sleepers
-        self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
-        self.lost_during = Counter(dict.fromkeys(learned.skipped, STEPS_LOST_BEFORE_SKIP))
-
-    def forget(self) -> None:
-        """Know nothing any more, as of a charger that never came."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(_NEW, each.name))
-        self.divides_by, self.lost_during = {}, Counter()
-
-    def fragile(self, step: str) -> bool:
-        """Whether a set-up step has cost the link too often to be tried again."""
-        return self.lost_during[step] >= STEPS_LOST_BEFORE_SKIP
-
-    def style(self, purpose: ProfilePurpose) -> ProfileStyle:
-        """How this charger takes a limit for a purpose."""
-        return ProfileStyle(
-            purpose=purpose,
-            unit=self.unit,
-            step_a=self.step_a,
-            stack_level=min(1, self.max_stack_level),
-            relative=self.relative,
-        )
-
-    def abilities(self) -> ChargerAbilities:
-        """The same for the twin."""
-        return ChargerAbilities(
-            purposes=self.purposes,
-            max_stack_level=self.max_stack_level,
-            unit=self.unit,
-            step_a=self.step_a,
-            leases=self.leases is not False and not self.relative,
-            connectors=self.connectors,
-            remote_trigger=self.remote_trigger,
-            sample_interval_s=self.sample_interval_s,
-        )
-
-
-_NEW = ChargerMemory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +59,8 @@ class Surroundings:
     refusals: Refusals
     upkeep: ChargerUpkeep
     vendors: Mapping[str, VendorHandler]
+    models: KnownModels = field(default_factory=KnownModels)
+    bears: Callable[[ChargerId], bool] = lambda charger_id: True
 
 
 @dataclass(slots=True)
@@ -270,12 +153,34 @@ class Charger:
         """Name of one of its connectors."""
         return ConnectorId(self.spec.id, number)
 
+    def note(self, aspect: Aspect, seen: str, *, news: bool = True, individual: bool = False) -> None:
+        """Keep why something is believed of it; what is seen again counts from when it was seen first.
+
+        Args:
+            aspect: of what.
+            seen: what was seen, in words.
+            news: False for what only confirms: it takes the place of nothing that the charger showed itself.
+            individual: see `Evidence`.
+        """
+        known = self.memory.evidence.get(aspect)
+        if known is None or known.by or (news and known.seen != seen):
+            now = self.around.clock.now()
+            self.memory.evidence[aspect] = Evidence(now.utc, seen, individual=individual)
+
     def tell_learned(self) -> None:
-        """Have it kept what was learned, where that is news."""
+        """Have it kept what was learned, of the charger and of its model, where that is news."""
         learned = self.memory.learned()
-        if learned != self.told:
-            self.told = learned
-            self.emit(ChargerLearned(at=self.around.clock.now(), charger_id=self.spec.id, learned=learned))
+        if learned.skipped and learned != self.told and not self.memory.borrowed(Aspect.SKIPPED):
+            self.note(Aspect.SKIPPED, f"the link broke twice in a row during {', '.join(learned.skipped)}")
+            learned = self.memory.learned()
+        if learned == self.told:
+            return
+        self.told = learned
+        now = self.around.clock.now()
+        self.emit(ChargerLearned(at=now, charger_id=self.spec.id, learned=learned))
+        known = None if self.spec.adopted else self.around.models.teach(self.spec.id, learned)
+        if known is not None:
+            self.emit(ModelLearned(at=now, model=known.model, learned=known))
 
     def begin(self, connector: int, transaction: TransactionId) -> None:
         """A transaction runs now."""
@@ -298,16 +203,18 @@ class Charger:
 
     def note_draw(self, connector: int, current_a: float, now_s: float) -> None:
         """Learn by how much a charger draws more than it is told, where that is too little to be disobedience."""
-        self.drawn_a[connector] = current_a
         limit_a, since_s = self.in_force.get(connector, (0.0, now_s))
-        above = current_a / limit_a if limit_a > 0.0 and now_s >= since_s + FOLLOWED_S else 0.0
-        if not OVERSHOOT_FROM < above <= OVERSHOOT_MOST:
+        rounding_a = READS_TO_A / 2
+        followed = limit_a > 0.0 and now_s >= since_s + FOLLOWED_S
+        if not (followed and limit_a * ERRS_BY + rounding_a < current_a <= limit_a * OVERSHOOT_MOST):
             self.overshoots.pop(connector, None)
             return
         times, least = self.overshoots.get(connector, (0, OVERSHOOT_MOST))
-        self.overshoots[connector] = (times + 1, min(least, above))
+        least = min(least, (current_a + rounding_a) / limit_a)
+        self.overshoots[connector] = (times + 1, least)
         if times + 1 >= OVERSHOOTS_BEFORE_LESS:
-            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * min(least, above))
+            self.memory.gain = min(OVERSHOOT_MOST, self.memory.gain * least)
+            self.note(Aspect.DRAW, f"drew {least:.3f} times its limit, {times + 1} samples in a row", individual=True)
             del self.overshoots[connector]
             self.in_force.pop(connector)
             logger.info("draws more than told", extra={"charger": self.spec.id, "gain": round(self.memory.gain, 3)})
@@ -326,8 +233,17 @@ class Charger:
             del self.lowered[connector]
             if connector in self.late and took_s > self.memory.delay_s:
                 self.memory.delay_s = took_s
+                self.note(Aspect.DELAY, f"drew more than a lowered limit until {took_s:.0f} s after it took it")
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
+
+    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> None:
+        """Learn that the charger keeps its limits: its draw came down to one and stands there."""
+        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh) and not self.memory.proven:
+            self.memory.proven = True
+            self.note(Aspect.PROOF, "its draw was well above a limit, came down to it and stood there", individual=True)
+            logger.info("keeps its limits", extra={"charger": self.spec.id})
+            self.tell_learned()
 
     def note_offer(self, connector: int, offered_a: float, now_s: float) -> None:
         """Learn by how many phases a charger that takes watts divides them, from the current it says it offers."""
@@ -337,6 +253,8 @@ class Charger:
         share = watts / (NOMINAL_VOLTAGE_V * offered_a)
         n_phases = round(share)
         if n_phases in (1, 2, 3) and abs(share - n_phases) < 0.05 * n_phases:
+            if self.memory.divides_by.get(connector) != n_phases:
+                self.note(Aspect.PHASES, f"offered {offered_a:g} A when told {watts:.0f} W", individual=True)
             self.memory.divides_by[connector] = n_phases
 
     def divisor(self, connector: int, *, lasting: bool = False) -> int:

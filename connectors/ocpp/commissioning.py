@@ -25,7 +25,7 @@ from connectors.ocpp.calls import Answered, CallOutcome, CallTable, LinkLost
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.profiles import ProfileStyle, fallback_profile, probe_profile, rate
-from twin_core.models.charger import ConnectorSpec, ProfilePurpose, RateUnit
+from twin_core.models.charger import Aspect, ConnectorSpec, Learned, ProfilePurpose, RateUnit
 from twin_core.models.events import ChargerCommissioned, FallbackConfirmed, FallbackRefused
 from twin_core.models.quantities import NOMINAL_VOLTAGE_V
 
@@ -55,6 +55,8 @@ SAMPLED_DATA_LADDER = (
     "Energy.Active.Import.Register,Power.Active.Import",
 )
 """Few measurands, best first: some chargers reboot for ever when they are asked for all they know."""
+
+_UNITS = {RateUnit.AMPERE: "amperes", RateUnit.WATT: "watts"}
 
 _NEEDED = frozenset({"energy.active.import.register", "current.import"})
 
@@ -134,6 +136,10 @@ class Commissioning:
     async def _write(self, connector: ConnectorSpec) -> Verdict:
         """Write the fallback; where none is taken, the lowest limit that is."""
         verdict = await self._try_styles(connector)
+        if isinstance(verdict, Refused) and self._memory.borrowed(Aspect.PAUSE):
+            # Another charger of its model took this limit, and this one does not: it is asked like any other.
+            self._memory.forget({Aspect.PAUSE})
+            verdict = await self._try_styles(connector)
         if not isinstance(verdict, Refused) or self._charger.fallback_a(connector) > 0.0:
             return verdict
         for lowest_a in LOWEST_LADDER_A:
@@ -143,6 +149,7 @@ class Commissioning:
             verdict = await self._try_styles(connector)
             if not isinstance(verdict, Refused):
                 if isinstance(verdict, Taken):
+                    self._charger.note(Aspect.PAUSE, f"refused every fallback below {lowest_a:g} A")
                     logger.info("cannot be paused", extra={"connector": str(connector.id), "lowest_a": lowest_a})
                     return verdict
                 break
@@ -151,27 +158,46 @@ class Commissioning:
 
     async def _try_styles(self, connector: ConnectorSpec) -> Verdict:
         verdict: Verdict = Refused("no way of writing a fallback")
+        before = self._memory.learned()
         for style in self._styles():
             verdict = judge(await self._calls.call("SetChargingProfile", self._fallback(connector, style)))
             if isinstance(verdict, Taken):
                 self._memory.fallback_purpose = style.purpose
                 self._memory.unit, self._memory.relative = style.unit, style.relative
+                self._note_style(before, style)
                 return verdict
             if isinstance(verdict, Unclear) and not verdict.detail.startswith("CALLERROR"):
                 return verdict
         self._memory.fallback_purpose = None
+        self._charger.note(Aspect.FALLBACK, "took no way of writing a fallback")
         return verdict
 
+    def _note_style(self, before: Learned, taken: ProfileStyle) -> None:
+        """Keep as evidence how a fallback was taken; where that is as before, it only confirms."""
+        unit, kind = _UNITS[taken.unit], "Relative" if taken.relative else "Absolute"
+        for aspect, seen, news in (
+            (Aspect.FALLBACK, f"took its fallback as {taken.purpose}", taken.purpose is not before.fallback_purpose),
+            (Aspect.UNIT, f"took its fallback in {unit}", taken.unit is not before.unit),
+            (Aspect.KIND, f"took its fallback as a schedule of kind {kind}", taken.relative is not before.relative),
+        ):
+            self._charger.note(aspect, seen, news=news)
+
     def _styles(self) -> list[ProfileStyle]:
-        """Ways of writing a fallback, what worked last first."""
-        known = self._memory.style(self._memory.fallback_purpose or ProfilePurpose.TX_DEFAULT)
+        """Ways of writing a fallback, what worked last first.
+
+        Two connectors never share a ChargePointMaxProfile, also where another charger of the model was content with it.
+        """
+        purpose, alone = self._memory.fallback_purpose, len(self._charger.spec.connectors) == 1
+        if purpose is None or (purpose is ProfilePurpose.CHARGE_POINT_MAX and not alone):
+            purpose = ProfilePurpose.TX_DEFAULT
+        known = self._memory.style(purpose)
         ampere, watt = RateUnit.AMPERE, RateUnit.WATT
         others = [
             ProfileStyle(ProfilePurpose.TX_DEFAULT, ampere),
             ProfileStyle(ProfilePurpose.TX_DEFAULT, ampere, relative=True),
             ProfileStyle(ProfilePurpose.TX_DEFAULT, watt),
         ]
-        if len(self._charger.spec.connectors) == 1:
+        if alone:
             others.append(ProfileStyle(ProfilePurpose.CHARGE_POINT_MAX, ampere))
         same = [s for s in others if (s.purpose, s.unit, s.relative) == (known.purpose, known.unit, known.relative)]
         return [known, *(s for s in others if s not in same)]
@@ -215,7 +241,10 @@ class Commissioning:
         outcome = await self._step("GetConfiguration", {"key": list(CONFIGURATION_KEYS)})
         found = read_configuration(outcome.payload) if isinstance(outcome, Answered) else {}
         memory = self._memory
-        if (level := translate.integer(found.get("chargeprofilemaxstacklevel"))) is not None and level >= 0:
+        level = translate.integer(found.get("chargeprofilemaxstacklevel"))
+        # Whoever was found to take level 0 only may state what it likes.
+        if level is not None and level >= 0 and memory.max_stack_level > 0:
+            self._charger.note(Aspect.STACK_LEVEL, f"states ChargeProfileMaxStackLevel {level}")
             memory.max_stack_level = level
         if (number := translate.integer(found.get("numberofconnectors"))) is not None and 0 < number <= 100:
             memory.connectors = number
@@ -229,16 +258,21 @@ class Commissioning:
     async def _probe_leases(self) -> None:
         """Whether profiles may end by themselves, tried with a limit that changes nothing: the fallback's own."""
         memory, purpose = self._memory, self._memory.fallback_purpose
-        if purpose is None or memory.leases is not None or memory.relative or memory.max_stack_level < 1:
+        known = memory.leases is False or (memory.leases and not memory.borrowed(Aspect.LEASES))
+        if purpose is None or known or memory.relative or memory.max_stack_level < 1:
             return
         match judge(await self._probe(purpose, PROBE_LEASE_S)):
             case Taken():
                 memory.leases = True
+                self._charger.note(Aspect.LEASES, "took a profile that ends by itself")
             case Refused():
                 if isinstance(judge(await self._probe(purpose, None)), Taken):
                     memory.leases = False
+                    self._charger.note(Aspect.LEASES, "refused a profile that ends by itself and took it without end")
                 else:
+                    memory.forget({Aspect.LEASES})
                     memory.max_stack_level = 0
+                    self._charger.note(Aspect.STACK_LEVEL, "refused stack level 1 for a limit that changes nothing")
             case Unclear():
                 return
 

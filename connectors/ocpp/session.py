@@ -19,6 +19,7 @@ from connectors.ocpp.actuation import Actuation
 from connectors.ocpp.bookkeeping import LOOK_EVERY_S, Bookkeeping
 from connectors.ocpp.calls import Answered, CallOutcome, CallTable, Errored
 from connectors.ocpp.charger import Charger
+from connectors.ocpp.clipping import Clipping
 from connectors.ocpp.commissioning import Commissioning, await_boot
 from connectors.ocpp.frames import (
     Call,
@@ -31,6 +32,7 @@ from connectors.ocpp.frames import (
     encode_result,
 )
 from connectors.ocpp.incoming.answering import Durable, Inline
+from connectors.ocpp.incoming.newcomer import after_room
 from connectors.ocpp.routing import HANDLERS, OUTGOING
 from connectors.ocpp.schemas import check_call, check_result, note_flaws
 from twin_core.errors import ProtocolError, StorageError
@@ -225,6 +227,8 @@ class Session:
         route = self._routes.get(call.action)
         if route is not None:
             note_flaws(call.action, call.payload, self.charger.counters.flawed)
+            if call.action == "Authorize" and not self.charger.memory.proven:
+                route = after_room(route)
         match route:
             case Inline(handle):
                 await self._answer(call, handle(self.charger, call.payload, at))
@@ -296,7 +300,9 @@ class Session:
         while True:
             self.charger.boot_answered.clear()
             self.charger.commissioned.clear()
+            self.charger.tell_learned()  # before its fallback counts: whether it was ever seen to keep a limit
             settled = await Commissioning(self.charger, self._calls).run()
+            self.charger.tell_learned()
             self.charger.commissioned.set()
             await self._restart_ended()
             with suppress(TimeoutError):
@@ -310,11 +316,12 @@ class Session:
             await self._calls.call("RemoteStartTransaction", {"connectorId": number, "idTag": tag})
 
     async def _keep_books(self) -> None:
-        books = Bookkeeping(self.charger, self._books_written)
+        books, clipping = Bookkeeping(self.charger, self._books_written), Clipping(self.charger, self._calls)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await books.look()
             await self._actuation.check_end()
+            await clipping.look()
 
     async def _watch(self) -> None:
         """Cut a link that gives no sign of life.

@@ -37,6 +37,10 @@ class CentralSystemSettings:
         clock_tolerance_s: a charger whose clock is off by more gets no schedules that end by that clock.
         pause_s: time the others get to make room before a fallback is raised.
         trigger_spacing_s: least time between two TriggerMessages; some chargers block on more.
+        newcomer_wait_s: how long Authorize is left unanswered while the site has no room for all that a charger can
+            draw which was never seen to keep a limit.
+        clear_foreign_limits: whether limits that others left in a charger below what it was granted are taken away;
+            they are reported in any case.
         watt_phases: phases a charger that takes watts divides a limit by, where the installer knows; None takes the
             phases seen in the running transaction, and one until then, which can never exceed the grant.
     """
@@ -66,4 +70,6 @@ class CentralSystemSettings:
     clock_tolerance_s: float = 5.0
     pause_s: float = 15.0
     trigger_spacing_s: float = 6.0
+    newcomer_wait_s: float = 20.0
+    clear_foreign_limits: bool = False
     watt_phases: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from connectors.store.writer import DirectWriter, ThreadedWriter, Writer
 from twin_core.errors import StorageError
 from twin_core.models.events import CertificateRequested, Event, LocalListWritten, ReservationChanged
 from twin_core.models.grant import Grant
-from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.ports import Clock, TransactionStart, TransactionStop
 
@@ -107,6 +107,10 @@ class Store:
     async def open_transactions(self, charger: ChargerId) -> dict[ConnectorId, TransactionId]:
         """The newest open transaction of each connector; see `TransactionLedger.open_transactions`."""
         return await self.transact(partial(ledger.open_transactions, charger=charger))
+
+    async def open_before(self, transaction: TransactionId, tags: Collection[IdTag]) -> int:
+        """Where else these tags charge; see `TransactionLedger.open_before`."""
+        return await self.transact(partial(ledger.open_before, transaction=transaction, tags=tuple(tags)))
 
     async def keep(self, fact: LocalListWritten | ReservationChanged | CertificateRequested) -> None:
         """Write what a charger was told or asked; see `ChargerUpkeep.keep`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from connectors.store.schema import microseconds
 from twin_core.errors import StorageError
 from twin_core.models.grant import Grant
-from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.ports import TransactionStart, TransactionStop
 
@@ -122,6 +122,23 @@ def open_transactions(connection: sqlite3.Connection, charger: ChargerId) -> dic
         "SELECT connector, id FROM transactions WHERE charger = ? AND stopped_us IS NULL ORDER BY seq", (charger,)
     )
     return {ConnectorId(charger, number): TransactionId(transaction) for number, transaction in rows}
+
+
+def open_before(connection: sqlite3.Connection, transaction: TransactionId, tags: Collection[IdTag]) -> int:
+    """Other connectors whose newest transaction is open, of one of these tags, and was written before this one.
+
+    An open one behind a newer one was left behind by a charger that lost it.
+    """
+    marks = ", ".join("?" * len(tags))
+    row = connection.execute(
+        "SELECT count(*) FROM transactions AS mine JOIN transactions AS other"
+        " ON other.seq < mine.seq AND (other.charger, other.connector) <> (mine.charger, mine.connector)"
+        f" WHERE mine.id = ? AND other.stopped_us IS NULL AND other.id_tag IN ({marks})"
+        " AND NOT EXISTS (SELECT 1 FROM transactions AS newer WHERE newer.charger = other.charger"
+        " AND newer.connector = other.connector AND newer.seq > other.seq)",
+        (transaction, *tags),
+    ).fetchone()
+    return int(row[0])
 
 
 def reserve_grants(connection: sqlite3.Connection, run: int, grants: Sequence[Grant]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from connectors.store.codec import decode_event, encode_event
 from connectors.store.schema import microseconds
@@ -20,12 +22,14 @@ from twin_core.models.events import (
     GrantAnswered,
     InputRefused,
     LimitChanged,
+    ModelLearned,
     NodeMetered,
     PlanAdopted,
     RequestAnnounced,
     TransactionStopped,
 )
 from twin_core.models.grant import GrantOutcome
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,20 @@ _PACK_ABOVE_BYTES = 2048
 
 _EXPENDABLE = (InputRefused, ConnectorMetered, NodeMetered, PlanAdopted)
 """Newer ones of these make older ones worthless, so they go first when there is no room."""
+
+
+_LATEST: Mapping[type[Event], tuple[str, Callable[[Any], str]]] = MappingProxyType(
+    {
+        LimitChanged: ("limit", lambda event: event.node_id),
+        ChargerAdopted: ("adopted", lambda event: event.charger.id),
+        ChargerLearned: ("learned", lambda event: event.charger_id),
+        ModelLearned: ("model", lambda event: event.model),
+        FirmwareStatusReported: ("firmware_status", lambda event: event.charger_id),
+        LogStatusReported: ("log_status", lambda event: event.charger_id),
+        SecurityEventReported: ("security_event", lambda event: event.charger_id),
+    }
+)
+"""Events of which a restart needs the newest alone: their topic among the facts, and whose fact it is."""
 
 
 def is_vital(event: Event) -> bool:
@@ -76,12 +94,8 @@ def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
                 "DELETE FROM fallbacks WHERE charger = ? AND connector = ?",
                 (event.connector_id.charger, event.connector_id.number),
             )
-        case LimitChanged():
-            _keep_latest(connection, "limit", event.node_id, event, body)
-        case ChargerAdopted():
-            _keep_latest(connection, "adopted", event.charger.id, event, body)
-        case ChargerLearned():
-            _note_learned(connection, event, body)
+        case ChargerLearned(learned=None) | ModelLearned(learned=None):
+            _forget(connection, event)
         case RequestAnnounced():
             if event.connector_id is not None:
                 _keep_latest(connection, "request", f"connector {event.connector_id}", event, body)
@@ -89,6 +103,9 @@ def _project(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
                 _keep_latest(connection, "request", f"tag {event.id_tag}", event, body)
         case TransactionStopped():
             _close_request(connection, event)
+        case _ if type(event) in _LATEST:
+            topic, name = _LATEST[type(event)]
+            _keep_latest(connection, topic, name(event), event, body)
         case _:
             pass
 
@@ -138,11 +155,9 @@ def _keep_latest(connection: sqlite3.Connection, topic: str, name: str, event: E
     )
 
 
-def _note_learned(connection: sqlite3.Connection, event: ChargerLearned, body: bytes) -> None:
-    if event.learned is None:
-        connection.execute("DELETE FROM facts WHERE topic = 'learned' AND name = ?", (event.charger_id,))
-    else:
-        _keep_latest(connection, "learned", event.charger_id, event, body)
+def _forget(connection: sqlite3.Connection, event: Event) -> None:
+    topic, name = _LATEST[type(event)]
+    connection.execute("DELETE FROM facts WHERE topic = ? AND name = ?", (topic, name(event)))
 
 
 def _close_request(connection: sqlite3.Connection, event: TransactionStopped) -> None:

@@ -24,14 +24,26 @@ from twin_core.models.events import (
     Event,
     GatewayRestarted,
     LimitChanged,
+    ModelLearned,
     RequestAnnounced,
     TransactionStarted,
 )
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported, UpkeepReport
 
-FactT = TypeVar("FactT", RequestAnnounced, LimitChanged, ChargerAdopted, ChargerLearned)
+FactT = TypeVar(
+    "FactT",
+    RequestAnnounced,
+    LimitChanged,
+    ChargerAdopted,
+    ChargerLearned,
+    ModelLearned,
+    FirmwareStatusReported,
+    LogStatusReported,
+    SecurityEventReported,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class Recovery:
         limits: the latest set from outside for each node.
         adopted: chargers that no site file names.
         learned: what was found out about chargers' ways.
+        models: what they taught of their models.
+        upkeep: how far updates and uploads came, and security events; the newest of each charger.
     """
 
     at: Instant
@@ -72,6 +86,8 @@ class Recovery:
     limits: tuple[LimitChanged, ...]
     adopted: tuple[ChargerAdopted, ...]
     learned: tuple[ChargerLearned, ...] = ()
+    models: tuple[ModelLearned, ...] = ()
+    upkeep: tuple[UpkeepReport, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -111,6 +127,12 @@ def _recover(connection: sqlite3.Connection, run: int, now: Instant) -> Recovery
         limits=tuple(_facts(connection, "limit", LimitChanged, now)),
         adopted=tuple(_facts(connection, "adopted", ChargerAdopted, now)),
         learned=tuple(_facts(connection, "learned", ChargerLearned, now)),
+        models=tuple(_facts(connection, "model", ModelLearned, now)),
+        upkeep=(
+            *_facts(connection, "firmware_status", FirmwareStatusReported, now),
+            *_facts(connection, "log_status", LogStatusReported, now),
+            *_facts(connection, "security_event", SecurityEventReported, now),
+        ),
     )
 
 

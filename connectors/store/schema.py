@@ -126,6 +126,20 @@ JOURNAL_MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    # States that chargers reported before these were kept, from the journal of events.
+    tuple(
+        f"""
+        INSERT OR REPLACE INTO facts (topic, name, utc_us, body)
+        SELECT '{topic}', json_extract(CAST(body AS TEXT), '$.charger_id'), utc_us, body FROM events
+        WHERE kind = '{kind}' AND packed = 0 AND CASE WHEN json_valid(CAST(body AS TEXT))
+        THEN json_type(CAST(body AS TEXT), '$.charger_id') = 'text' END ORDER BY seq
+        """
+        for topic, kind in (
+            ("firmware_status", "FirmwareStatusReported"),
+            ("log_status", "LogStatusReported"),
+            ("security_event", "SecurityEventReported"),
+        )
+    ),
 )
 """Each entry lifts a file by one version; an entry never changes once it was released."""
 

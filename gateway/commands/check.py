@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from gateway.depot import runtime_settings, twin_settings
 from gateway.scenario_file import find_site, read_scenario
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, site_tree
+from gateway.site_twin import runtime_settings, twin_settings
 from twin_core.errors import ConfigurationError
 from twin_core.models.ids import NodeId
 from twin_core.models.site import Node, SiteTree

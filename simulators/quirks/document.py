@@ -20,6 +20,24 @@ Made from `simulators/quirks/` by `python -m simulators.quirks.document tests/ga
 fault mode of the virtual charge point: a scenario names it under `[scenario.quirks]`. Each test runs the whole gateway
 against it beside an ordinary charger, on a connection too small for both, while an oracle compares true currents with
 the limit every second. Sources are issues of the named projects, written `project#number`.
+
+## What an unproven charger may cost
+
+Every charger is unproven until its draw was seen to come down to a lower limit and to stand there; its first vehicle is
+offered 11 A, then 8 A, for about a minute. Until then the envelope keeps room for all it can draw beside the others,
+and `Authorize` is answered only once they have made that room. So no test but one allows a second above a limit,
+whatever a charger does that was never seen to obey. What this rests on:
+
+- one charger at a time that lies, of all that hang on one limit and have a vehicle but no proof yet;
+- a limit that bears all that one charger can draw. What exceeds a limit alone, nobody else's restraint can bear; and
+  where less than 11 A would be left beside it, those 11 A are used all the same to prove one charger after the other;
+- a charger that waits for the answer to `Authorize`, or whose vehicle needs as long to begin as the others to come down
+  (a tick and a vehicle's ramp, some 7 s): with free vend nobody asks before a vehicle draws;
+- others that come down within 20 s: one that is out of reach holds what it was granted until its lease ends.
+
+The one test is Q16's second: that a charger which obeyed for ten minutes will not from the eleventh on is known to
+nobody before its draw shows it. Then a limit may be exceeded for up to 15 s, by what it draws above its grant: the next
+sample, five seconds in which no newer one refutes it, a tick, and the others' ramp. It happens once; the proof is lost.
 """
 
 

@@ -65,6 +65,18 @@ PROFILE_QUIRKS = (
         "lbbrhzn#2148, evcc#31597",
         behaviour=q.ForeignProfile,
     ),
+    *(
+        Quirk(
+            "Q4",
+            f"foreign-{name}",
+            f"another back-end's {purpose} caps the vehicle below our grant",
+            "an unused grant makes us ask for the composite schedule: the lower limit is reported, and "
+            "cleared where `clear_foreign_limits` allows it",
+            "lbbrhzn#2148, evcc#31597",
+            behaviour=partial(q.ForeignClip, purpose),
+        )
+        for name, purpose in (("max-profile", "ChargePointMaxProfile"), ("tx-profile", "TxProfile"))
+    ),
     Quirk(
         "Q5",
         "stack-level-0",
@@ -206,7 +218,7 @@ PROFILE_QUIRKS = (
         "Q16",
         "ignores-limits",
         "profiles are accepted and change nothing",
-        "seen by its draw within seconds, then counted at its maximum until it has behaved for a while",
+        "until its draw was seen to come down to a limit, room for all it can draw is kept beside the others",
         "lbbrhzn#877, go-e#249, steve#1192",
         (("disobeys_from_s", 0.0),),
     ),
@@ -214,7 +226,8 @@ PROFILE_QUIRKS = (
         "Q16",
         "ignores-limits-after-10-min",
         "after ten minutes profiles change nothing any more",
-        "as above",
+        "nobody can foresee it: seen by its draw, counted at its maximum and the others down within 15 s, and after "
+        "90 s of that as above, until it is proven anew",
         "lbbrhzn#877",
         (("disobeys_from_s", 600.0),),
     ),
@@ -238,7 +251,8 @@ PROFILE_QUIRKS = (
         "Q19",
         "slow-to-apply",
         "an accepted profile acts thirty seconds later",
-        "learned from the first draw that outlasts its limit: from then on its acceptance counts that much later",
+        "learned while it is proven, when others may not use yet what it is to let go; from then on its acceptance "
+        "counts that much later",
         "libocpp#811",
         behaviour=q.SlowToApply,
     ),
@@ -262,7 +276,7 @@ PROFILE_QUIRKS = (
         "Q22",
         "overshoots",
         "three parts in a hundred more are drawn than the limit allows",
-        "within the tolerance of 5 % it is no disobedience; less than granted never is",
+        "learned before it counts as proven, and told that much less from then on; within 5 % it is no disobedience",
         "lbbrhzn#2148",
         behaviour=q.Overshoots,
     ),

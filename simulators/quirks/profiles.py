@@ -109,6 +109,36 @@ class ForeignProfile(Behaviour):
             line.take(_SET, {"connectorId": number, "csChargingProfiles": profile})
 
 
+class ForeignClip(Behaviour):
+    """Another back-end left 9 A: for the whole charge point, or above every TxProfile of a transaction."""
+
+    limit_a = 9.0
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
+        self._left_in: int | None = None
+
+    def request(self, action: str, payload: Payload, line: Line) -> Payload | Reply | None:
+        """Leave it as soon as the first profile for a transaction comes, once for each."""
+        transaction = _profile(payload).get("transactionId") if action == _SET else None
+        if transaction is not None and self._left_in is None:
+            self._left_in = transaction
+            whole = self._purpose == "ChargePointMaxProfile"
+            profile = {
+                "chargingProfileId": 950,
+                "stackLevel": 8,
+                "chargingProfilePurpose": self._purpose,
+                "chargingProfileKind": "Absolute",
+                "chargingSchedule": {
+                    "chargingRateUnit": "A",
+                    "chargingSchedulePeriod": [{"startPeriod": 0, "limit": self.limit_a}],
+                },
+                **({} if whole else {"transactionId": transaction}),
+            }
+            line.take(_SET, {"connectorId": 0 if whole else payload["connectorId"], "csChargingProfiles": profile})
+        return payload
+
+
 class OneStackLevel(Behaviour):
     """Takes stack level 0 alone; it names that as its highest, or claims a thousand."""
 

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from connectors.mqtt.decoders import DECODERS
 from gateway.cli import parser
-from gateway.depot import twin_settings
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, parse_site, site_tree
+from gateway.site_twin import twin_settings
 from studies.thesis.scenario import parse_set_up
 from twin_core.planning.table import PLANNERS
 from twin_core.safety.parameters import EnvelopeParameters

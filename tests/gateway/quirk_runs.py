@@ -61,6 +61,7 @@ sample_interval_s = {sample_s}
 [ocpp]
 port = 9100
 heartbeat_s = 60
+{ocpp}
 """
 
 
@@ -129,6 +130,10 @@ class QuirkRun:
         """Current at which the envelope counts the quirky connector."""
         return self.depot.runtime.twin.envelope.worst_a(ConnectorId(ODD, number), self.depot._clock.now())
 
+    def permitted_a(self, number: int = 1) -> float:
+        """Highest limit that may rightly be in force at the quirky connector."""
+        return self.depot.runtime.twin.envelope.permitted_a(ConnectorId(ODD, number), self.depot._clock.now())
+
     async def plug(self, point: ChargePoint | None = None, number: int = 1, **battery: Any) -> Vehicle:
         """A car with a big empty battery comes; it takes all it is offered."""
         point = point or self.odd
@@ -155,6 +160,7 @@ async def running(
     quirks: tuple[str, ...] = (),
     *,
     odd: str = "",
+    ocpp: str = "",
     limit_a: float = LIMIT_A,
     planner: str = "equal_share",
     tick_s: int = 2,
@@ -162,7 +168,7 @@ async def running(
     others: Mapping[str, tuple[str, ...]] | None = None,
 ) -> AsyncIterator[QuirkRun]:
     odd += "".join(f'\n\n[[chargers]]\nid = "{name}"\nhardware_max_a = 32' for name in others or {})
-    site = the_site(data_dir, odd=odd, limit_a=limit_a, planner=planner, tick_s=tick_s, sample_s=sample_s)
+    site = the_site(data_dir, odd=odd, ocpp=ocpp, limit_a=limit_a, planner=planner, tick_s=tick_s, sample_s=sample_s)
     scenario = load_scenario(
         {
             "start": "2026-06-01T06:00:00",

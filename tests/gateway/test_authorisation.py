@@ -103,3 +103,47 @@ def test_what_chargers_keep_says_the_same_as_the_central_list() -> None:
     entries = listed.entries(EPOCH)
     assert [entry.id_tag for entry in entries] == ["BUS", "EV-1", "EV-2", "EV-3", "EV-4", "GONE"]
     assert all(entry.standing == listed.standing(entry.id_tag, EPOCH) for entry in entries)
+
+
+CONCURRENT = """
+[authorisation]
+max_concurrent = 1
+
+[[tags]]
+id_tag = "FIRM"
+max_concurrent = 2
+
+[[tags]]
+id_tag = "EV-1"
+group = "FIRM"
+
+[[tags]]
+id_tag = "EV-2"
+group = "FIRM"
+max_concurrent = 3
+
+[[tags]]
+id_tag = "LONER"
+group = "NOT-LISTED"
+"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "limits"),
+    [
+        ("EV-1", [({"FIRM", "EV-1", "EV-2"}, 2), ({"EV-1"}, 1)]),
+        ("EV-2", [({"EV-2"}, 3), ({"FIRM", "EV-1", "EV-2"}, 2)]),
+        ("FIRM", [({"FIRM", "EV-1", "EV-2"}, 2)]),
+        ("LONER", [({"LONER"}, 1)]),
+        ("STRANGER", [({"STRANGER"}, 1)]),
+    ],
+)
+def test_a_tag_and_its_group_may_have_as_many_transactions_as_the_site_says(
+    tag: str, limits: list[tuple[set[str], int]]
+) -> None:
+    found = central(CONCURRENT).concurrency(IdTag(tag))
+    assert [(set(limit.tags), limit.most) for limit in found] == limits
+
+
+def test_a_site_that_says_nothing_of_it_lets_a_tag_have_any_number_of_transactions() -> None:
+    assert central(TAGS).concurrency(IdTag("EV-1")) == ()

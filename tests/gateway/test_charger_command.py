@@ -21,7 +21,10 @@ from gateway.site_file import parse_site
 from panel.orders import ResetOrder
 from tests.connectors.ocpp.peer import SILENT, Peer, peer, until
 from tests.gateway.site_texts import with_line
+from tests.services import free_port
 from twin_core.errors import ProtocolError
+from twin_core.models.charger import Aspect
+from twin_core.models.ids import ChargerId
 
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----"
 ORDERS = {
@@ -30,7 +33,26 @@ ORDERS = {
     "trigger": (["trigger", "MeterValues"], "TriggerMessage", {"requestedMessage": "MeterValues"}),
     "write": (["config", "Interval=5"], "ChangeConfiguration", {"key": "Interval", "value": "5"}),
     "diagnostics": (["diagnostics", "ftp://h/in"], "GetDiagnostics", {"location": "ftp://h/in"}),
+    "start": (["start", "EV-7", "--connector", "1"], "RemoteStartTransaction", {"idTag": "EV-7", "connectorId": 1}),
+    "stop": (["stop", "17"], "RemoteStopTransaction", {"transactionId": 17}),
+    "out of service": (
+        ["availability", "inoperative"],
+        "ChangeAvailability",
+        {"connectorId": 0, "type": "Inoperative"},
+    ),
+    "back": (
+        ["availability", "operative", "--connector", "1"],
+        "ChangeAvailability",
+        {"connectorId": 1, "type": "Operative"},
+    ),
+    "cache": (["clear-cache"], "ClearCache", {}),
+    "transfer": (
+        ["data-transfer", "com.example", "Display", "hello"],
+        "DataTransfer",
+        {"vendorId": "com.example", "messageId": "Display", "data": "hello"},
+    ),
 }
+REPORTS = {"firmware_update": "Installing", "upload": "Uploading", "security_event": "TamperDetectionActivated"}
 
 
 @asynccontextmanager
@@ -62,9 +84,8 @@ async def test_an_order_reaches_the_charger_and_its_word_the_terminal(
     order: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (verb, *rest), action, payload = ORDERS[order]
-    said = (
-        {"status": "Unlocked" if order == "unlock" else "Accepted"} if order != "diagnostics" else {"fileName": "d.zip"}
-    )
+    words = {"unlock": "Unlocked", "out of service": "Scheduled"}.get(order, "Accepted")
+    said = {"fileName": "d.zip"} if order == "diagnostics" else {"status": words}
     async with running(tmp_path, **{action: said}) as (_, cp):
         assert await ask(tmp_path, verb, *rest) == 0
         assert (action, payload) in cp.asked
@@ -114,19 +135,124 @@ async def test_settings_are_read_one_a_line_and_passwords_are_not_shown(
     assert "hunter2" not in shown
 
 
-async def test_list_and_show_tell_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_list_and_show_tell_what_is_known_also_of_before_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with running(tmp_path) as (_, cp):
         await cp.call("FirmwareStatusNotification", {"status": "Installing"})
+        await cp.call("LogStatusNotification", {"status": "Uploading"})
         await cp.call("SecurityEventNotification", {"type": "TamperDetectionActivated", "timestamp": "x"})
         await cp.call("SignCertificate", {"csr": CSR})
         assert await ask(tmp_path, "list") == 0
         listed = capsys.readouterr().out
         assert "Peer" in listed
         assert "offline" in listed
+        assert await ask(tmp_path, "show", "--json") == 0
+        before = json.loads(capsys.readouterr().out)
+    async with running(tmp_path):
+        assert await ask(tmp_path, "show", "--json") == 0
+        after = json.loads(capsys.readouterr().out)
+        for name, said in REPORTS.items():
+            assert after[name]["said"] == said
+            assert after[name] == before[name], "and when"
         assert await ask(tmp_path, "show") == 0
         shown = capsys.readouterr().out
-        for words in ("Installing", "TamperDetectionActivated", "BEGIN CERTIFICATE REQUEST"):
+        for words in ("Installing, 20", "TamperDetectionActivated, 20", "BEGIN CERTIFICATE REQUEST"):
             assert words in shown
+
+
+async def test_what_runs_there_is_stopped_without_its_number_unless_that_could_be_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as (depot, cp):
+        assert await ask(tmp_path, "stop") == 2
+        assert "no transaction runs here" in capsys.readouterr().err
+        transaction = await cp.start()
+        await until(depot.runtime.twin.state.sessions)
+        assert await ask(tmp_path, "stop", "--connector", "1") == 0
+        assert ("RemoteStopTransaction", {"transactionId": transaction}) in cp.asked
+
+
+async def test_a_chargers_own_list_is_asked_for_sent_and_emptied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = {"listVersion": 4}
+    tags = '[[tags]]\nid_tag = "EV-1"\n'
+    async with running(tmp_path, tables=tags, GetLocalListVersion=lambda _: version) as (_, cp):
+        assert await ask(tmp_path, "local-list") == 0
+        assert "agreed: 4" in capsys.readouterr().out
+        assert await ask(tmp_path, "local-list", "--send") == 0
+        sent = cp.asked[-1][1]
+        assert (sent["listVersion"], [entry["idTag"] for entry in sent["localAuthorizationList"]]) == (5, ["EV-1"])
+        version["listVersion"] = 5
+        await ask(tmp_path, "show")
+        assert "version 5, 1 tags" in capsys.readouterr().out
+        assert await ask(tmp_path, "local-list", "--empty") == 0
+        assert cp.asked[-1][1]["localAuthorizationList"] == [{"idTag": "EV-1"}]
+
+
+def takes_relative_only(payload: dict[str, Any]) -> dict[str, Any]:
+    kind = payload["csChargingProfiles"]["chargingProfileKind"]
+    return {"status": "Accepted" if kind == "Relative" else "Rejected"}
+
+
+async def test_what_was_learned_is_shown_with_its_evidence_and_forgotten_and_found_out_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path, SetChargingProfile=takes_relative_only) as (depot, cp):
+        memory = depot.central.memory(ChargerId("CP1"))
+        await ask(tmp_path, "show", "--json")
+        learned = {line["aspect"]: line for line in json.loads(capsys.readouterr().out)["learned"]}
+        assert learned["kind"]["belief"] == "takes schedules of kind Relative"
+        assert learned["kind"]["seen"] == "took its fallback as a schedule of kind Relative"
+        assert learned["kind"]["at"] is not None
+        cp.answers["SetChargingProfile"] = {"status": "Accepted"}
+        assert await ask(tmp_path, "forget", "--what", "kind") == 0
+        assert "CP1 forgotten: set up anew now: CP1" in capsys.readouterr().out
+        await until(lambda: memory.evidence.get(Aspect.LEASES) is not None)
+        assert not memory.relative
+    async with running(tmp_path) as (depot, _):
+        assert not depot.central.memory(ChargerId("CP1")).relative
+        assert await ask(tmp_path, "forget", "--model") == 0
+        assert await ask(tmp_path, "forget", "--model", "--what", "kind") == 2
+        assert await ask(tmp_path, "forget", "--model", charger="CP2") == 2
+        assert "it has not booted yet" in capsys.readouterr().err
+        assert await ask(tmp_path, "forget", charger="CP2") == 0
+        assert "CP2 forgotten: when back: CP2" in capsys.readouterr().out
+
+
+async def test_how_a_charger_stands_with_the_upstream_is_listed_shown_and_on_the_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upstream = f'[upstream]\nurl = "ws://127.0.0.1:{free_port()}/billing"\n'
+    async with running(tmp_path, tables=upstream) as (depot, cp):
+        await cp.start()
+        await ask(tmp_path, "list", "--json")
+        (first, second) = json.loads(capsys.readouterr().out)
+        assert (first["upstream"]["state"], first["upstream"]["waiting"]) == ("away", 1)
+        assert second["upstream"]["state"] == "idle"
+        await ask(tmp_path, "list")
+        assert "away · 1 waiting" in capsys.readouterr().out
+        await ask(tmp_path, "show")
+        shown = capsys.readouterr().out
+        assert "1 waiting · 0 delivered" in shown
+        assert "Connect call failed" in shown
+        await until(lambda: depot.feed.view is not None and depot.feed.view.upstream is not None, 10)
+        assert depot.feed.view is not None
+        assert depot.feed.view.upstream is not None
+        assert "/billing" in depot.feed.view.upstream.url
+
+
+async def test_a_site_without_an_upstream_says_nothing_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as (depot, _):
+        await ask(tmp_path, "list")
+        await ask(tmp_path, "show")
+        assert "upstream" not in capsys.readouterr().out
+        await until(lambda: depot.feed.view is not None, 10)
+        assert depot.feed.view is not None
+        assert depot.feed.view.upstream is None
 
 
 async def test_a_reservation_is_made_shown_and_given_up_and_outlives_the_gateway(

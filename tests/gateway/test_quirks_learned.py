@@ -14,7 +14,8 @@ from simulators.quirks import boot as b
 from simulators.quirks import profiles as q
 from tests.gateway.quirk_runs import LIMIT_A, ODD, QuirkRun, minutes, running, survive
 from tests.quick_loop import QuickVirtualLoop
-from twin_core.models.charger import ProfilePurpose
+from twin_core.models.charger import Aspect, ProfilePurpose
+from twin_core.models.ids import ChargerId
 
 EVEN_A = LIMIT_A / 2
 
@@ -53,6 +54,22 @@ def test_what_was_learned_outlives_the_gateway(tmp_path: Path) -> None:
     two_lives(tmp_path, "gone-after-get-configuration", learns, knows)
 
 
+def test_the_next_charger_of_a_model_begins_with_what_the_first_one_cost(tmp_path: Path) -> None:
+    quirk, next_one = "gone-after-get-configuration", ChargerId("NEXT")
+
+    async def learns(run: QuirkRun) -> None:
+        await minutes(1.5)
+        assert run.did(b.GoneAfterGetConfiguration).gone == 2
+
+    async def begins(run: QuirkRun) -> None:
+        await minutes(1.5)
+        assert run.simulation.charge_points[next_one].links == 1
+        assert run.depot.central.memory(next_one).evidence[Aspect.SKIPPED].by == ODD
+
+    two_lives(tmp_path, quirk, learns)
+    survive(tmp_path, quirk, begins, others={next_one: (quirk,)})
+
+
 def test_a_charger_that_cannot_be_paused_is_known_after_a_restart(tmp_path: Path) -> None:
     async def learns(run: QuirkRun) -> None:
         await both_charge(run)
@@ -86,7 +103,7 @@ def test_q19_a_late_charger_costs_no_limit_once_its_delay_is_known(tmp_path: Pat
         assert run.trusted
 
     # Nobody can know beforehand: until it is known, others may already use what it still draws.
-    survive(tmp_path, "slow-to-apply", learns, breaches_s=30)
+    survive(tmp_path, "slow-to-apply", learns)
 
 
 def test_what_was_learned_is_shown(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ class Outlet:
     model: str = "Eve Double Pro"
     adopted: bool = False
     fallback_confirmed: bool = True
+    imposed_a: float | None = None
 
     def at(self, number: int) -> ConnectorId:
         return ConnectorId(ChargerId(f"CP-{number:02d}"), 1)
@@ -199,6 +200,7 @@ def _connector(number: int, outlet: Outlet, now: Instant) -> ConnectorView:
         session=session,
         soc=outlet.soc,
         fallback_confirmed=outlet.fallback_confirmed,
+        imposed_a=outlet.imposed_a,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from panel.shapes import PanelView
+from panel.shapes import PanelView, UpstreamView
 from panel.view import view
 from tests.panel.depot import NOON, Outlet, report
 from twin_core.models.charger import ConnectorStatus
@@ -32,6 +32,13 @@ outlets = st.builds(
 )
 
 
+upstreams = st.builds(
+    UpstreamView,
+    url=st.just("wss://billing.example/ocpp"),
+    **{name: st.integers(0, 3) for name in ("up", "away", "waiting", "dropped", "conflicts")},
+)
+
+
 @st.composite
 def views(draw: st.DrawFn) -> PanelView:
     """What the panel shows of some depot at some moment, its connectors in any order."""
@@ -42,5 +49,5 @@ def views(draw: st.DrawFn) -> PanelView:
         plan=draw(st.sampled_from(["made", None])),
         shedding=draw(st.booleans()),
     )
-    shown = view(made)
+    shown = view(made, upstream=draw(st.none() | upstreams))
     return shown.model_copy(update={"connectors": tuple(draw(st.permutations(shown.connectors)))})

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from panel.cards import ChargerCard, ChargerDetail, ChargerLine
 from panel.feed import PanelFeed
-from panel.orders import ChargerAnswer, ChargerCard, ChargerLine, Order, UnlockOrder
+from panel.orders import ChargerAnswer, Order, UnlockOrder
 from panel.server import create_app
 from twin_core.errors import ProtocolError, StorageError
 
@@ -25,6 +26,9 @@ class NotingDesk:
     def chargers(self) -> list[ChargerLine]:
         line = ChargerLine(charger="CP 1", online=True, vendor="V", model="M", firmware="1", status={1: "Available"})
         return [line]
+
+    def detail(self, name: str) -> ChargerDetail | None:
+        return None
 
     async def charger(self, name: str) -> ChargerCard | None:
         if self._failure is not None:

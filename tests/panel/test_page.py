@@ -14,8 +14,10 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from panel.feed import PanelFeed
 from panel.server import PanelServer, create_app
+from panel.shapes import UpstreamView
 from panel.view import view
 from tests.panel.depot import AFTERNOON, CHARGING, NOON, Outlet, Report, report
+from tests.panel.desks import KnowingDesk, detail
 from tests.services import free_port, require_program
 from twin_core.models.charger import ChargerIdentity, ConnectorStatus
 from twin_core.models.grant import Verdict
@@ -71,13 +73,21 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def opened(chromium: Browser, made: Report | None = None, **context: Any) -> AsyncIterator[Seen]:
+async def opened(
+    chromium: Browser,
+    made: Report | None = None,
+    *,
+    desk: KnowingDesk | None = None,
+    upstream: UpstreamView | None = None,
+    **context: Any,
+) -> AsyncIterator[Seen]:
     """The panel of a depot, open in a browser."""
     feed = PanelFeed(send_timeout_s=5.0)
-    feed.publish(view(made or report()))
+    feed.publish(view(made or report(), upstream=upstream))
+    operator = None if desk is None else (desk, "key")
     options = {"viewport": DESK, "timezone_id": "Europe/Amsterdam", "locale": "en-GB", **context}
     window = await chromium.new_context(**options)
-    async with PanelServer(create_app(feed), port=0) as server:
+    async with PanelServer(create_app(feed, operator=operator), port=0) as server:
         page = await window.new_page()
         seen = Seen(page, feed)
         page.on("console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None)
@@ -165,6 +175,43 @@ async def test_markup_in_anything_a_stranger_may_choose_stays_text(chromium: Bro
         assert await seen.page.locator("script:not([src='js/main.js'])").count() == 0
         assert await seen.page.evaluate("document.body.dataset.owned") is None
         assert seen.complaints == []
+
+
+async def test_a_press_on_its_name_tells_all_of_a_charger_and_it_is_kept_up_to_date(chromium: Browser) -> None:
+    desk = KnowingDesk({"CP-01": detail("CP-01", MARKUP)})
+    async with opened(chromium, desk=desk) as seen:
+        page = seen.page
+        await page.get_by_role("button", name="CP-01/1").focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".learned")
+        [about] = await seen.texts("#charger")
+        assert about.count(MARKUP) == 8
+        assert "Installed, 1 Jun 2026, 14:00" in about
+        assert "cannot be paused, only kept at 8 A" in about
+        assert "seen at CP-02 of the same model, not here yet: drew more" in about
+        assert "12 waiting · 7 delivered" in about
+        assert "16 A granted; the upstream's counts" in about
+        assert await page.locator("img").count() == 0
+        assert await page.evaluate(CONTRAST) == []
+        desk.details["CP-01"] = detail("CP-01", "changed").model_copy(update={"learned": ()})
+        await until(page, "charger.textContent.includes('nothing yet')")
+        await page.keyboard.press("Escape")
+        assert not await page.locator("#charger").is_visible()
+        await page.get_by_role("button", name="CP-02/1").click()
+        await until(page, "charger.textContent.includes(\"no charger is called 'CP-02' here\")")
+        assert [line for line in seen.complaints if "404" not in line] == []
+
+
+async def test_an_upstream_is_shown_where_there_is_one(chromium: Browser) -> None:
+    upstream = UpstreamView(url="wss://billing.example/ocpp", up=3, away=0, waiting=1200, dropped=0, conflicts=5)
+    async with opened(chromium, upstream=upstream) as seen:
+        assert await seen.texts("#upstream") == ["Upstream\n3 up\n1,200 waiting · 5 conflicts"]
+        away = upstream.model_copy(update={"away": 2, "conflicts": 0, "waiting": 0})
+        seen.feed.publish(view(report(), upstream=away))
+        await seen.drawn()
+        assert await seen.texts("#upstream") == ["Upstream\n2 away\nnothing waits"]
+        await seen.show(report())
+        assert await seen.page.locator("#upstream").is_hidden()
 
 
 async def test_a_lost_gateway_is_told_with_the_age_of_what_is_shown_and_its_return_heals_the_page(

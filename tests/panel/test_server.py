@@ -14,6 +14,7 @@ from panel.history import SITE_FIELDS
 from panel.server import PanelServer, create_app
 from panel.view import view
 from tests.panel.depot import AFTERNOON, NOON, report
+from tests.panel.desks import KnowingDesk, detail
 from twin_core.errors import ConfigurationError, StorageError
 from twin_core.models.quantities import Instant
 
@@ -191,3 +192,15 @@ async def test_the_server_leaves_its_port_and_its_loop_clean_behind_it(caplog: p
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_what_is_known_of_a_charger_is_shown_to_whoever_looks_and_no_more() -> None:
+    desk = KnowingDesk({"CP 1": detail("CP 1", "Alfen")})
+    async with client(fed(), operator=(desk, "key")) as http:
+        shown = await http.get("/api/charger", params={"name": "CP 1"})
+        assert shown.json() == desk.details["CP 1"].model_dump(mode="json")
+        assert "certificate_wanted" not in shown.json()
+        assert (await http.get("/api/charger", params={"name": "CP2"})).status_code == 404
+        assert (await http.get("/api/charger", params={"name": "C" * 101})).status_code == 422
+    async with client(fed()) as http:
+        assert (await http.get("/api/charger", params={"name": "CP 1"})).status_code == 404

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from panel.shapes import UpstreamView
 from panel.view import ViewSettings, view
 from tests.panel.depot import AFTERNOON, CHARGING, EVSE, Outlet, Report, report
 from twin_core.models.charger import ConnectorReading, ConnectorStatus
@@ -36,6 +37,22 @@ def alarm_ids(made: object) -> list[str]:
 )
 def test_each_reason_of_the_envelope_is_told_in_an_operators_words(bound_by: str, words: str) -> None:
     assert why(Outlet(CHARGING, 9.5, 10, bound_by, requested_kwh=30, leaves_h=4, tag="V")) == words
+
+
+def test_a_limit_of_the_upstream_below_the_depots_own_is_named() -> None:
+    held = Outlet(CHARGING, 9.5, 10, "", requested_kwh=30, leaves_h=4, tag="V", imposed_a=10.0)
+    assert why(held) == "the upstream allows 10 A"
+    assert why(replace(held, limit_a=8.0)) != "the upstream allows 10 A", "the depot gives less"
+    assert why(replace(held, bound_by="grid L1")) == "grid has no more room on L1"
+
+
+@pytest.mark.parametrize(("away", "waiting", "told"), [(0, 5, False), (2, 0, False), (2, 5, True)])
+def test_an_upstream_that_is_away_while_something_waits_is_a_warning(away: int, waiting: int, told: bool) -> None:
+    upstream = UpstreamView(url="wss://b", up=1, away=away, waiting=waiting, dropped=1, conflicts=1)
+    found = [alarm for alarm in view(report(), upstream=upstream).alarms if alarm.id == "upstream:away"]
+    assert [alarm.text for alarm in found] == [
+        "The upstream is not reached for 2 chargers: 5 messages wait for it"
+    ] * told
 
 
 def test_a_charger_that_disobeys_is_told_before_any_limit_and_raises_an_alarm() -> None:

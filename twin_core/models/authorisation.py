@@ -34,6 +34,14 @@ class TagStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class ConcurrencyLimit:
+    """Of these tags, `most` may be in a transaction at the same time."""
+
+    tags: frozenset[IdTag]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListedTag:
     """An entry of the list that a charger keeps itself, for when it is offline."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from twin_core.models.ids import ChargerId, ConnectorId
@@ -105,6 +106,42 @@ class ChargerAbilities:
     sample_interval_s: float = 10.0
 
 
+class Aspect(StrEnum):
+    """One of the ways of a charger that are found out by watching it."""
+
+    FALLBACK = "fallback"
+    GRANTS = "grants"
+    UNIT = "unit"
+    STEP = "step"
+    STACK_LEVEL = "stack-level"
+    LEASES = "leases"
+    KIND = "kind"
+    PAUSE = "pause"
+    DELAY = "delay"
+    DRAW = "draw"
+    PROOF = "proof"
+    WAKE_UP = "wake-up"
+    PHASES = "phases"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why something is believed of a charger.
+
+    Attributes:
+        at: when it was seen first.
+        seen: what was seen, in words.
+        by: the charger of the same model at which it was seen; empty for the charger itself.
+        individual: it speaks of this one charger, its wiring, its clock or its vehicles, and not of its model.
+    """
+
+    at: datetime
+    seen: str
+    by: str = ""
+    individual: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What a charger was found to do, kept across restarts until it is another model or somebody resets it.
@@ -117,9 +154,11 @@ class Learned:
         lowest_a: lowest limit it can be kept at; above 0 for one that cannot be paused.
         delay_s: time it takes until an accepted limit acts.
         gain: current it draws, over the limit in force.
+        proven: its draw was seen to come down to a lower limit and to stay there.
         sleepers: how often a vehicle had to be woken after a pause.
         phases: by how many phases it divides watts, by connector number.
         skipped: set-up steps that cost the link too often to be tried again.
+        evidence: why it is believed, where something was seen; the rest is assumed.
     """
 
     model: str = ""
@@ -133,9 +172,11 @@ class Learned:
     lowest_a: float = 0.0
     delay_s: float = 0.0
     gain: float = 1.0
+    proven: bool = False
     sleepers: int = 0
     phases: dict[str, int] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    evidence: dict[Aspect, Evidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

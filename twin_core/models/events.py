@@ -24,6 +24,7 @@ from twin_core.models.plan import Plan
 from twin_core.models.quantities import Instant, PhaseCurrents
 from twin_core.models.session import ChargingRequest
 from twin_core.models.tariff import SiteTerms, Tariff
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,19 @@ class ChargerLearned:
 
     at: Instant
     charger_id: ChargerId
+    learned: Learned | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLearned:
+    """What chargers of a model taught of it has changed; None where somebody had it forgotten.
+
+    Attributes:
+        model: vendor, model and firmware.
+    """
+
+    at: Instant
+    model: str
     learned: Learned | None
 
 
@@ -255,44 +269,6 @@ class PlanAdopted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirmwareStatusReported:
-    """How far a firmware update came, as the charger says it.
-
-    Attributes:
-        status: the charger's own word, such as Downloading or Installed.
-        request_id: number of the request it belongs to, where the charger names one.
-        signed: it belongs to a signed update.
-    """
-
-    at: Instant
-    charger_id: ChargerId
-    status: str
-    request_id: int | None = None
-    signed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogStatusReported:
-    """How far an upload of diagnostics or of a log came, as the charger says it."""
-
-    at: Instant
-    charger_id: ChargerId
-    status: str
-    request_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityEventReported:
-    """SecurityEventNotification: something happened at the charger that bears on its security."""
-
-    at: Instant
-    charger_id: ChargerId
-    what: str
-    detail: str = ""
-    reported_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRequested:
     """SignCertificate, already durable: the charger wants a certificate for the key it made.
 
@@ -364,6 +340,7 @@ Event = (
     | ChargerBooted
     | ChargerCommissioned
     | ChargerLearned
+    | ModelLearned
     | FallbackConfirmed
     | FallbackRefused
     | ConnectorStatusReported

@@ -28,12 +28,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from twin_core.models.charger import ChargerSpec
+from twin_core.models.charger import ChargerSpec, ConnectorStatus
 from twin_core.models.events import (
     ChargerAdopted,
     ChargerBooted,
     ChargerCommissioned,
     ChargerConnected,
+    ChargerLearned,
+    ConnectorMetered,
+    ConnectorStatusReported,
     Event,
     FallbackConfirmed,
     FallbackRefused,
@@ -59,6 +62,18 @@ __all__ = ["Allotment", "Decision", "Envelope", "EnvelopeParameters", "NodeMargi
 logger = logging.getLogger(__name__)
 
 
+PLUGGED = frozenset(
+    {
+        ConnectorStatus.PREPARING,
+        ConnectorStatus.CHARGING,
+        ConnectorStatus.SUSPENDED_EV,
+        ConnectorStatus.SUSPENDED_EVSE,
+    }
+)
+"""With a vehicle that draws or may begin to."""
+
+DRAWING_A = 1.0
+
 ConnectorFact = (
     FallbackConfirmed | FallbackRefused | GrantSent | GrantAnswered | TransactionStarted | TransactionStopped
 )
@@ -76,6 +91,7 @@ class Envelope:
         self._in_order: list[Exposure] = []
         self._nothing_rises_until_s = -math.inf
         self._shedding = False
+        self._unbearable: frozenset[ChargerId] = frozenset()
         for charger in site.chargers:
             self._open_accounts(charger)
 
@@ -88,12 +104,12 @@ class Envelope:
                 self._tell(event)
             case TransactionStarted() | TransactionStopped():
                 self._tell(event)
-            case ChargerCommissioned():
-                for exposure in self._by_charger.get(event.charger_id, ()):
-                    exposure.commissioned(event.abilities)
+            case ChargerCommissioned() | ChargerLearned():
+                self._note_charger(event)
+            case ConnectorStatusReported() | ConnectorMetered():
+                self._note_vehicle(event)
             case ChargerConnected() | ChargerBooted():
-                for exposure in self._by_charger.get(event.charger_id, ()):
-                    exposure.refresh()
+                self._refresh(event.charger_id)
             case ChargerAdopted():
                 self._adopt(event.charger)
             case LimitChanged():
@@ -124,6 +140,28 @@ class Envelope:
                 exposure.transaction_stopped(event.transaction_id, now_s)
             case _:
                 assert_never(event)
+
+    def _refresh(self, charger_id: ChargerId) -> None:
+        for exposure in self._by_charger.get(charger_id, ()):
+            exposure.refresh()
+
+    def _note_charger(self, event: ChargerCommissioned | ChargerLearned) -> None:
+        for exposure in self._by_charger.get(event.charger_id, ()):
+            match event:
+                case ChargerCommissioned():
+                    exposure.commissioned(event.abilities)
+                case ChargerLearned():
+                    exposure.proven = event.learned is not None and event.learned.proven
+
+    def _note_vehicle(self, event: ConnectorStatusReported | ConnectorMetered) -> None:
+        exposure = self._exposures.get(event.connector_id)
+        if exposure is None:
+            return
+        match event:
+            case ConnectorStatusReported():
+                exposure.plugged = event.status in PLUGGED
+            case ConnectorMetered():
+                exposure.plugged = exposure.plugged or (event.reading.peak_current_a or 0.0) > DRAWING_A
 
     def _adopt(self, charger: ChargerSpec) -> None:
         """A charger more; until its fallback is read back it counts at all it can draw."""
@@ -172,6 +210,7 @@ class Envelope:
         ration.release()
         grants = self._issue(ration, exposures, now)
         self._note_shedding(ration)
+        self._unbearable = frozenset(rows.chargers[position].id for position in ration.unbearable())
         return Decision(
             grants=grants,
             allotments=self._allotments(ration, exposures),
@@ -260,6 +299,14 @@ class Envelope:
     def is_trusted(self, connector_id: ConnectorId) -> bool:
         """Whether a connector is believed to keep its limits; True too where its fallback was never read back."""
         return not self._exposures[connector_id].distrusted
+
+    def bears(self, charger_id: ChargerId) -> bool:
+        """Whether the site had room, at the last decision, for all that an unproven charger can draw."""
+        return charger_id not in self._unbearable
+
+    def is_proven(self, connector_id: ConnectorId) -> bool:
+        """Whether a connector's charger was seen to come down to a limit, or nobody said that it was not."""
+        return self._exposures[connector_id].proven
 
     def knows(self, connector_id: ConnectorId) -> bool:
         """Whether the site has such a connector."""

@@ -54,6 +54,8 @@ class Exposure:
         floor_a: what it counts at with no grant at all: its fallback once read back, else all it could draw.
         fallback_a: what it is believed to keep by itself.
         latest: the newest grant made, whatever became of it.
+        proven: its charger was seen to come down to a limit, or nobody said that it was not.
+        plugged: a vehicle is there, by its status or its draw.
     """
 
     def __init__(self, spec: ConnectorSpec, parameters: EnvelopeParameters) -> None:
@@ -62,6 +64,8 @@ class Exposure:
         self.fallback_a = spec.fallback_a
         self.floor_a = spec.hardware_max_a if spec.assumed_a is None else spec.assumed_a
         self.distrusted = ""
+        self.proven = True
+        self.plugged = False
         self._parameters = parameters
         self._abilities = ChargerAbilities()
         self._step_a = spec.step_a
@@ -83,6 +87,16 @@ class Exposure:
     def permitted_a(self, now_s: float) -> float:
         """The highest limit that may rightly be in force, whether or not the connector is believed to keep it."""
         return min(self.spec.hardware_max_a, max(self.fallback_a, self._granted_a(now_s)))
+
+    @property
+    def unproven(self) -> bool:
+        """Whether a vehicle may draw at a charger that may keep no limit; see `twin_core.safety.doubt`."""
+        return not self.proven and (self.plugged or self._transaction is not None)
+
+    @property
+    def doubted_a(self) -> float:
+        """What it may draw if it keeps no limit: all it can, or what the operator answers for."""
+        return self.spec.hardware_max_a if self.spec.assumed_a is None else self.spec.assumed_a
 
     @property
     def standing(self) -> HeldGrant | None:

@@ -7,6 +7,7 @@ each answered by pouring out what the rows leave in the order of the wishes:
 2. `release`: does it fit now, beside all that may still be in force? What does not has to wait.
 
 Decreases are free in the second question, so nobody's increase waits for more than the currents it really needs.
+Both leave room for one charger that may keep no limit at all (`twin_core.safety.doubt`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from twin_core.models.ids import NodeId
 from twin_core.models.quantities import MINIMUM_CURRENT_A, PhaseCurrents
 from twin_core.safety.decision import NodeMargin, Wish
+from twin_core.safety.doubt import Doubt
 from twin_core.safety.exposure import Exposure
 from twin_core.safety.rows import TOLERANCE, Array, Members, SiteRows
 from twin_core.safety.sharing import Share
@@ -54,6 +56,7 @@ class Ration:
         self._base_loads = base_loads
         self._room = rows.room(base_loads)
         self.worst_a = [exposure.worst_a(now_s) for exposure in exposures]
+        self._doubt = Doubt(rows, exposures, self._room)
         self.overloaded = self._exceeded(self.worst_a)
         self.pressed = self._loading(self.overloaded)
         self.wish_a = [0.0] * len(exposures)
@@ -76,6 +79,7 @@ class Ration:
         for index, exposure in enumerate(self._exposures):
             if index not in taken and exposure.holds_grants and (index in self.pressed or not exposure.forgets):
                 self.order.append(index)
+        self.order = self._doubt.first(self.order, self.worst_a)
 
     def _want(self, index: int, wish_a: float) -> None:
         """What is not a current, or below 0, is a wish for nothing."""
@@ -106,6 +110,12 @@ class Ration:
         if self._rows.supplies_shared:
             self._pour_supplies([exposure.fallback_a for exposure in self._exposures])
         self._pour_site(floor_a)
+        while self._doubt.unproven:
+            # Room is kept for what a charger may draw beyond its limit, so lowering that limit keeps more.
+            before = list(self.share.limit_a)
+            self._pour_site(floor_a, np.maximum(floor_a, before).tolist())
+            if self.share.limit_a == before:
+                break
 
     def _give_up(self, hopeless: frozenset[int]) -> None:
         """Where not even silence keeps a limit, ask for the fallback at most, or for nothing if that is too much.
@@ -123,22 +133,38 @@ class Ration:
         """Lower the limits to what fits beside all that may still be in force."""
         if self._rows.supplies_shared:
             self._pour_supplies([exposure.permitted_a(self._now_s) for exposure in self._exposures])
-        self._pour_site(self.worst_a)
+        self._pour_site(self.worst_a, self.worst_a)
 
     def margins(self) -> dict[NodeId, NodeMargin]:
         """How close the worst case comes to every limit."""
         return self._rows.margins(self._rows.loads(np.array(self.worst_a)), self._room, self._base_loads)
 
+    def unbearable(self) -> frozenset[int]:
+        """Chargers, by position, that could exceed a row though with the others at their fallbacks they could not."""
+        return self._doubt.unbearable(self.worst_a)
+
     def row_name(self, row: int) -> str:
         """A row in words."""
         return self._rows.name(row)
 
-    def _pour_site(self, start_a: list[float]) -> None:
+    def _pour_site(self, start_a: list[float], doubted_from_a: list[float] | None = None) -> None:
+        """Pour out what the site's rows leave.
+
+        Args:
+            start_a: what each connector counts at already.
+            doubted_from_a: what an unproven one may draw beyond this is kept for it; None to keep nothing.
+        """
         before = np.array(start_a)
         after = np.maximum(before, self.share.limit_a)
-        tight = np.flatnonzero(self._rows.loads(after) > self._room + TOLERANCE)
         spare = self._room - self._rows.loads(before)
-        self._pour(start_a, tight.tolist(), spare, self._rows.members)
+        if doubted_from_a is None or not self._doubt.unproven:
+            tight = np.flatnonzero(self._rows.loads(after) > self._room + TOLERANCE)
+            self._pour(start_a, tight.tolist(), spare, self._rows.members)
+            return
+        kept = self._doubt.kept(doubted_from_a)
+        tight = np.flatnonzero(self._rows.loads(after) + kept.by_row(len(spare)) > self._room + TOLERANCE)
+        left = {row: float(spare[row]) for row in tight.tolist()}
+        self.share.pour(self.order, start_a, left, self._rows.members, self._rows.name, kept.from_connector)
 
     def _pour_supplies(self, start_a: list[float]) -> None:
         """Connectors of one charger are asked for no more, together, than its supply carries."""

@@ -34,6 +34,8 @@ class SiteRows:
 
     Attributes:
         members: for each connector, the rows its current counts on and what one ampere per phase puts on each.
+        chargers: in the order of their positions.
+        charger_of: for each connector, the position of its charger.
         supply_members: the same for the chargers' own supplies; their rows are `3·charger + phase`.
         supply_room: what each supply carries.
         supplies_shared: whether any charger's connectors could together ask more of its supply than it carries.
@@ -51,7 +53,8 @@ class SiteRows:
         self._node_starts, self._node_ends = self._node_ranges(chargers)
         self._supply_a = np.array([_limit(charger.supply_max_a) for charger in chargers]).reshape(-1, 1)
         self._limits = self._node_limits(parameters.margin_a)
-        self._chargers = chargers
+        self.chargers = chargers
+        self.charger_of = [position for position, charger in enumerate(chargers) for _ in charger.connectors]
         self.members: Members = self._site_members(chargers)
         self.supply_members: Members = self._supply_members(chargers)
         self.supply_room: Array = np.repeat(self._supply_a, 3)
@@ -72,6 +75,10 @@ class SiteRows:
         by_node[:, 3] *= self._kw_per_a
         flat: Array = by_node.ravel()
         return flat
+
+    def supply_a(self, charger: int) -> float:
+        """Current per phase that a charger's supply carries, by the charger's position."""
+        return float(self._supply_a[charger, 0])
 
     def supply_loads(self, current_a: Array) -> Array:
         """Load of every charger's own supply, shape (n_chargers · 3,), unlimited by that supply."""
@@ -123,7 +130,7 @@ class SiteRows:
     def supply_name(self, row: int) -> str:
         """A row of a charger's own supply in words."""
         charger, phase = divmod(row, 3)
-        return f"{self._chargers[charger].id} supply {Phase(phase).name}"
+        return f"{self.chargers[charger].id} supply {Phase(phase).name}"
 
     # The site in numbers.
 

@@ -39,6 +39,7 @@ class Share:
         spare: dict[int, float],
         members: Members,
         name: Callable[[int], str],
+        kept: Callable[[int, int], float] = lambda row, index: 0.0,
     ) -> None:
         """Let connectors rise from where they count already, first come first served, as far as the rows allow.
 
@@ -48,6 +49,7 @@ class Share:
             spare: what is left of each row that not everybody fits into together; changed in place.
             members: for each connector, its rows and weights.
             name: a row in words.
+            kept: what is left of a row and yet not for this connector, by row and connector.
         """
         for index in order:
             begin_a = start_a[index]
@@ -55,8 +57,8 @@ class Share:
                 continue
             rise_a, tightest = math.inf, -1
             for row, weight in members[index]:
-                if row in spare and spare[row] < rise_a * weight:
-                    rise_a, tightest = spare[row] / weight, row
+                if row in spare and (left := spare[row] - kept(row, index)) < rise_a * weight:
+                    rise_a, tightest = left / weight, row
             ceiling_a = begin_a + max(0.0, rise_a)
             if self.limit_a[index] > ceiling_a:
                 self.lower(index, ceiling_a, name(tightest))

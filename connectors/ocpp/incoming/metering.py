@@ -66,15 +66,34 @@ def _repaired(charger: Charger, number: int, event: ConnectorMetered) -> Connect
 
 
 def _completed(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
-    """The same reading with power from the register where the charger reports no other, and its phases noted."""
-    reading = event.reading
+    """The same reading with power from the register where the charger reports no other, and what it shows noted."""
+    event = _powered(charger, number, event)
+    reading, now_s = event.reading, event.at.monotonic_s
     if reading.current_a is not None:
         charger.note_phases(number, translate.phases_in_use(reading.current_a, charger.connectors[number].phases))
-        if charger.own_clock.is_fresh(event.at.monotonic_s):
-            charger.note_draw(number, max(reading.current_a), event.at.monotonic_s)
-            charger.note_delay(number, max(reading.current_a), event.at.monotonic_s)
     if reading.offered_a is not None:
-        charger.note_offer(number, reading.offered_a, event.at.monotonic_s)
+        charger.note_offer(number, reading.offered_a, now_s)
+    fresh = charger.own_clock.is_fresh(now_s)
+    if reading.current_a is not None:
+        current_a = max(reading.current_a)
+    elif reading.power_kw is not None:
+        current_a = charger.memory.proof.current_a(
+            number, reading.power_kw, charger.in_force.get(number, (0.0, 0.0))[0]
+        )
+    else:
+        return event
+    charger.drawn_a[number] = current_a
+    if fresh and reading.current_a is not None:
+        charger.note_draw(number, current_a, now_s)
+    if fresh:
+        charger.note_delay(number, current_a, now_s)
+    charger.note_proof(number, current_a, now_s, fresh=fresh)
+    return event
+
+
+def _powered(charger: Charger, number: int, event: ConnectorMetered) -> ConnectorMetered:
+    """The same reading with power from the register where the charger reports nothing else."""
+    reading = event.reading
     if reading.power_kw is not None or reading.current_a is not None or reading.energy_kwh is None:
         return event
     before = charger.registers.get(number)

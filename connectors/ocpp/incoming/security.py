@@ -6,8 +6,9 @@ from connectors.ocpp import translate
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.incoming.answering import Written
-from twin_core.models.events import CertificateRequested, SecurityEventReported
+from twin_core.models.events import CertificateRequested
 from twin_core.models.quantities import Instant
+from twin_core.models.upkeep import SecurityEventReported
 
 MAX_CSR_LENGTH = 5500
 _CSR_BEGINS = ("-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN NEW CERTIFICATE REQUEST-----")

@@ -20,10 +20,13 @@ def boot_notification(charger: Charger, payload: Payload, at: Instant) -> Payloa
     charger.own_clock.forget()
     identity = translate.identity(payload)
     model = " ".join(part for part in (identity.vendor, identity.model, identity.firmware) if part)
-    if charger.memory.model and charger.memory.model != model:
-        # Another charger, or another firmware: what was learned of the old one says nothing of it.
-        charger.memory.forget()
-    charger.memory.model = model
+    if charger.memory.model != model:
+        if charger.memory.model:
+            # Another charger, or another firmware: what was learned of the old one says nothing of it.
+            charger.memory.forget()
+        charger.memory.model = model
+        if (known := charger.around.models.of(model)) is not None:
+            charger.memory.begin_with(known)
     charger.emit(ChargerBooted(at=at, charger_id=charger.spec.id, identity=identity))
     spread = zlib.crc32(charger.spec.id.encode()) % 201 / 1000 - 0.1
     interval = max(1, round(charger.settings.heartbeat_s * (1 + spread)))

@@ -12,6 +12,7 @@ from connectors.ocpp.incoming.answering import Written
 from connectors.ocpp.registers import Register
 from connectors.ocpp.requests import tag_info
 from twin_core.models.authorisation import ReservationState, TagStanding, TagStatus
+from twin_core.models.charger import Aspect
 from twin_core.models.events import TransactionStarted, TransactionStopped
 from twin_core.models.ids import IdTag, TransactionId
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Instant
@@ -50,7 +51,8 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
         charger.refuse("unknown-connector", f"StartTransaction on {payload.get('connectorId')!r}")
         return Written({"transactionId": int(transaction), "idTagInfo": {"status": "Invalid"}})
     await _redeem(charger, payload, at)
-    answer = {"transactionId": int(transaction), "idTagInfo": tag_info(standing(charger, tag, at))}
+    said = await _standing_at_start(charger, tag, transaction, at)
+    answer = {"transactionId": int(transaction), "idTagInfo": tag_info(said)}
     if not new:
         # A repetition over a new link, of a start whose answer was lost with the old one: it may still run.
         running = await charger.around.ledger.open_transactions(charger.spec.id)
@@ -73,6 +75,18 @@ async def start_transaction(charger: Charger, payload: Payload, at: Instant) -> 
         charger.emit(event)
 
     return Written(answer, begin)
+
+
+async def _standing_at_start(charger: Charger, tag: IdTag, transaction: TransactionId, at: Instant) -> TagStanding:
+    """What is said of a tag that starts a transaction: ConcurrentTx where it, or its group, has enough of them."""
+    known = standing(charger, tag, at)
+    if known.status is not TagStatus.ACCEPTED:
+        return known
+    for limit in charger.around.directory.concurrency(tag):
+        if await charger.around.ledger.open_before(transaction, limit.tags) >= limit.most:
+            charger.refuse("concurrent-transaction", f"transaction {transaction}, of {limit.most} at once")
+            return replace(known, status=TagStatus.CONCURRENT_TX)
+    return known
 
 
 async def _redeem(charger: Charger, payload: Payload, at: Instant) -> None:
@@ -137,6 +151,7 @@ def _judge_pause(charger: Charger, number: int, reason: object, at: Instant) -> 
     if reason not in (None, "Other") or limit_a > 0.0 or not soon or charger.memory.lowest_a > 0.0:
         return
     charger.memory.lowest_a = MINIMUM_CURRENT_A
+    charger.note(Aspect.PAUSE, f"ended a transaction within {PAUSE_ENDS_WITHIN_S:.0f} s of a limit of 0 A")
     charger.refuse("pause-ends-transaction", f"connector {number}")
     if tag:
         charger.restart[number] = tag

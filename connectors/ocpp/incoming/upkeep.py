@@ -5,8 +5,8 @@ from __future__ import annotations
 from connectors.ocpp import translate
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
-from twin_core.models.events import FirmwareStatusReported, LogStatusReported
 from twin_core.models.quantities import Instant
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported
 
 _FIRMWARE = frozenset(
     {"Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed"}

@@ -24,7 +24,7 @@ export class Card {
     this.why = h("p", { class: "why" });
     this.element = h(
       "li", { class: "card", "data-id": id },
-      h("div", { class: "title" }, this.icon, h("h3", {}, id), this.badge),
+      h("div", { class: "title" }, this.icon, h("h3", {}, h("button", { type: "button", class: "name" }, id)), this.badge),
       h("p", { class: "figure" }, this.power, h("span", { class: "unit" }, "kW"), this.state),
       this.track, this.grant,
       this.charge, h("p", { class: "line" }, this.energy, this.soc),

@@ -10,6 +10,8 @@ const SECOND = new Intl.DateTimeFormat(undefined, {
   weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 
+const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
 export const one = (value) => ONE.format(value);
 export const whole = (value) => WHOLE.format(value);
 export const short = (value) => SHORT.format(value);
@@ -17,6 +19,7 @@ export const price = (value) => PRICE.format(value);
 export const money = (value) => MONEY.format(value);
 export const percent = (share) => `${WHOLE.format(100 * share)} %`;
 export const hour = (ms) => HOUR.format(ms);
+export const day = (ms) => DAY.format(ms);
 export const second = (ms) => SECOND.format(ms);
 
 /** A length of time in its two largest useful units. */

@@ -1,6 +1,7 @@
 // Wires the socket to the page: messages change the model, and once a frame the parts that changed are drawn.
 
 import { Alarms } from "./alarms.js";
+import { ChargerDialog } from "./charger.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { Connectors } from "./connectors.js";
@@ -44,7 +45,7 @@ function draw(frame) {
   const changed = waiting;
   const { view } = model;
   waiting = null;
-  if (changed.site || changed.tally || changed.prices) parts.site.draw(view);
+  if (changed.site || changed.tally || changed.prices || changed.upstream) parts.site.draw(view);
   if (changed.alarms) parts.alarms.draw(view.alarms);
   if (changed.site || changed.nodes === "all" || changed.nodes.size) parts.tree.draw(view);
   // Countdowns and ages go on by the minute even where nothing else happens.
@@ -79,6 +80,12 @@ async function remember() {
   parts.chart.remember(history);
   if (model.view) parts.chart.draw(model.view);
 }
+
+const dialog = new ChargerDialog();
+document.getElementById("connectors").addEventListener("click", (event) => {
+  const name = event.target.closest("button.name");
+  if (name) dialog.open(model.byId.connectors.get(name.textContent).charger);
+});
 
 const LINK_WORDS = { wait: "connecting", live: "live", quiet: "silent", lost: "lost" };
 

@@ -2,7 +2,7 @@
 
 /** Parts a message touched; `connectors` and `nodes` hold ids, or "all" when the list itself changed. */
 function touched() {
-  return { site: false, tally: false, plan: false, prices: false, alarms: false, nodes: new Set(), connectors: new Set() };
+  return { site: false, tally: false, plan: false, prices: false, alarms: false, upstream: false, nodes: new Set(), connectors: new Set() };
 }
 
 export class Model {
@@ -24,7 +24,7 @@ export class Model {
     this.seq = message.seq;
     this.#index("nodes");
     this.#index("connectors");
-    return { site: true, tally: true, plan: true, prices: true, alarms: true, nodes: "all", connectors: "all" };
+    return { site: true, tally: true, plan: true, prices: true, alarms: true, upstream: true, nodes: "all", connectors: "all" };
   }
 
   #delta(message) {

@@ -30,6 +30,7 @@ export class Site {
     setText(at("delivered"), `${format.one(tally.delivered_kwh)} kWh`);
     setText(at("delivered-of"), `for ${format.money(tally.cost_eur)} €`);
     setText(at("tally"), tallyText(tally));
+    this.#upstream(view.upstream);
   }
 
   #power(site) {
@@ -55,6 +56,16 @@ export class Site {
     setAttribute(meter, "aria-valuemax", scale);
     setAttribute(meter, "aria-valuenow", site.power_kw);
     setAttribute(meter, "aria-valuetext", text);
+  }
+
+  #upstream(upstream) {
+    show(at("upstream"), upstream !== null);
+    if (upstream === null) return;
+    setAttribute(at("upstream"), "title", upstream.url);
+    setText(at("upstream-up"), upstream.away ? `${upstream.away} away` : `${upstream.up} up`);
+    const counts = [["waiting", upstream.waiting], ["dropped", upstream.dropped], ["conflicts", upstream.conflicts]];
+    const told = counts.filter(([, count]) => count > 0).map(([name, count]) => `${format.whole(count)} ${name}`);
+    setText(at("upstream-of"), told.join(" · ") || "nothing waits");
   }
 
   #price(site, prices) {

@@ -9,7 +9,7 @@ export class Tile {
     this.state = h("span", { class: "state" });
     this.maker = h("span", { class: "muted" });
     this.why = h("span", { class: "why" });
-    this.element = h("li", { class: "tile", "data-id": id }, this.icon, h("h3", {}, id), this.state, this.maker, this.why);
+    this.element = h("li", { class: "tile", "data-id": id }, this.icon, h("h3", {}, h("button", { type: "button", class: "name" }, id)), this.state, this.maker, this.why);
   }
 
   draw(connector) {

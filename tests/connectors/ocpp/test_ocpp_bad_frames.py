@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.ocpp.charger import Charger, ChargerMemory, Surroundings
+from connectors.ocpp.charger import Charger, Surroundings
 from connectors.ocpp.incoming.answering import Inline
+from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.refusals import Refusals
 from connectors.ocpp.routing import INCOMING
 from connectors.ocpp.schemas import check_result

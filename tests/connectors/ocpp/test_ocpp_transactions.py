@@ -11,9 +11,9 @@ from tests.connectors.ocpp.peer import charger_spec, depot, grant, peer, until
 from tests.fakes import MemoryLedger
 from twin_core.errors import StorageError
 from twin_core.models import events as e
-from twin_core.models.authorisation import TagStanding, TagStatus
+from twin_core.models.authorisation import ConcurrencyLimit, TagStanding, TagStatus
 from twin_core.models.charger import ConnectorStatus
-from twin_core.models.ids import ChargerId, ConnectorId, TransactionId
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.ports import TransactionStart, TransactionStop
 
@@ -247,3 +247,26 @@ async def test_what_connector_0_says_overwrites_no_connector() -> None:
         assert d.sink.of(e.ConnectorStatusReported) == []
         assert d.sink.of(e.ConnectorMetered) == []
         assert d.system.counters["CP1"].refused == {}
+
+
+async def test_a_tag_with_enough_transactions_is_told_so_at_the_next_start_and_at_no_repetition() -> None:
+    limit = ConcurrencyLimit(frozenset({IdTag("TAG"), IdTag("MATE")}), 1)
+    first = {"connectorId": 1, "idTag": "TAG", "meterStart": 1000, "timestamp": "2026-06-01T12:00:00Z"}
+    second = {**first, "connectorId": 2, "idTag": "MATE"}
+    async with depot(charger_spec("CP1", 2)) as d, peer(d.system.port) as cp:
+        d.directory.concurrent = (limit,)
+
+        async def said(start: dict[str, Any]) -> str:
+            return str((await cp.call("StartTransaction", start))[2]["idTagInfo"]["status"])
+
+        assert await said(first) == "Accepted"
+        assert await said(second) == "ConcurrentTx"
+        assert await said(first) == "Accepted"
+        assert await said(second) == "ConcurrentTx"
+        assert d.refused("CP1", "concurrent-transaction") == 2
+        assert (await cp.call("Authorize", {"idTag": "TAG"}))[2]["idTagInfo"]["status"] == "Accepted"
+        await cp.call("StopTransaction", stop(1001))
+        assert await said({**second, "timestamp": "2026-06-01T14:00:00Z"}) == "ConcurrentTx", "the other still runs"
+        await cp.call("StopTransaction", stop(1002))
+        await cp.call("StopTransaction", stop(1003))
+        assert await said({**first, "timestamp": "2026-06-01T15:00:00Z"}) == "Accepted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from connectors.store.database import Store
+from connectors.store.projections import write_events
 from connectors.store.recovery import Recovery, recover
+from connectors.store.schema import JOURNAL_ID, JOURNAL_MIGRATIONS, connect
 from tests.fakes import EPOCH, instant
-from twin_core.models.charger import ChargerSpec, ConnectorReading, ConnectorSpec
+from twin_core.models.charger import Aspect, ChargerSpec, ConnectorReading, ConnectorSpec, Evidence, Learned
 from twin_core.models.events import (
     ChargerAdopted,
     ConnectorMetered,
@@ -22,6 +25,7 @@ from twin_core.models.events import (
     GatewayRestarted,
     GrantAnswered,
     LimitChanged,
+    ModelLearned,
     RequestAnnounced,
     Ticked,
     TransactionStarted,
@@ -31,6 +35,7 @@ from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, TransactionId
 from twin_core.models.quantities import Instant
 from twin_core.models.session import ChargingRequest
+from twin_core.models.upkeep import FirmwareStatusReported, LogStatusReported, SecurityEventReported
 from twin_core.ports import TransactionStart, TransactionStop
 
 A1 = ConnectorId(ChargerId("A"), 1)
@@ -281,3 +286,42 @@ async def test_feeding_and_recording_a_recovery_changes_nothing_for_the_next(lif
     first = await life.recover()
     await life.run(*first.events(), began=LATER)
     assert await life.recover() == first
+
+
+INSTALLED = FirmwareStatusReported(at=instant(3), charger_id=ChargerId("A"), status="Installed")
+UPLOADED = LogStatusReported(at=instant(4), charger_id=ChargerId("A"), status="Uploaded", request_id=7)
+TAMPERED = SecurityEventReported(at=instant(5), charger_id=ChargerId("B"), what="TamperDetectionActivated")
+
+
+async def test_the_newest_report_of_each_kind_is_known_with_its_time(life: Life) -> None:
+    await life.run(replace(INSTALLED, at=instant(1), status="Installing"), INSTALLED, UPLOADED, TAMPERED)
+    found = (await life.recover()).upkeep
+    assert [(report.at.utc, replace(report, at=instant())) for report in found] == [
+        (report.at.utc, replace(report, at=instant())) for report in (INSTALLED, UPLOADED, TAMPERED)
+    ]
+
+
+async def test_reports_of_before_they_were_kept_are_taken_from_the_journal(life: Life) -> None:
+    with closing(connect(life.path, JOURNAL_MIGRATIONS[:3], JOURNAL_ID, synchronous="FULL")) as old:
+        old.execute("INSERT INTO runs (id, started_us, last_monotonic_s) VALUES (1, 0, 0)")
+        write_events(old, 1, [replace(INSTALLED, at=instant(1), status="Installing"), INSTALLED, TAMPERED])
+        for damaged in (b"{", b"{}"):
+            row = (1, 0, "LogStatusReported", 0, damaged)
+            old.execute("INSERT INTO events (run, utc_us, kind, packed, body) VALUES (?, ?, ?, ?, ?)", row)
+        old.execute("DELETE FROM facts")
+    found = (await life.recover()).upkeep
+    assert [(type(report), report.at.utc) for report in found] == [
+        (FirmwareStatusReported, INSTALLED.at.utc),
+        (SecurityEventReported, TAMPERED.at.utc),
+    ]
+
+
+async def test_what_is_known_of_models_is_kept_until_it_is_forgotten(life: Life) -> None:
+    why = {Aspect.PAUSE: Evidence(EPOCH, "refused every fallback below 8 A", by="A")}
+    known = ModelLearned(at=instant(1), model="V M 1", learned=Learned(model="V M 1", lowest_a=8.0, evidence=why))
+    await life.run(known, replace(known, model="V M 2"))
+    assert {event.model: event.learned for event in (await life.recover()).models} == dict.fromkeys(
+        ("V M 1", "V M 2"), known.learned
+    )
+    await life.run(replace(known, at=instant(2), learned=None))
+    assert [event.model for event in (await life.recover()).models] == ["V M 2"]
