@@ -73,7 +73,9 @@ def wishes(
     """
     current, probes_a = _current_step(snapshot), probes_a or {}
     targets = [
-        _target(session, view, snapshot, current, car_limits_a.get(view.spec.id), probes_a.get(view.spec.id), estimation)
+        _target(
+            session, view, snapshot, current, car_limits_a.get(view.spec.id), probes_a.get(view.spec.id), estimation
+        )
         for session, view in snapshot.sessions()
         if view.online
     ]
