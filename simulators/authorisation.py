@@ -38,13 +38,21 @@ def tag_info(raw: Payload) -> TagInfo:
     """An idTagInfo object.
 
     Raises:
-        CallError, KeyError, ValueError: it is none.
+        CallError, KeyError, TypeError, ValueError: it is none.
     """
-    status = raw["status"]
-    if status not in _STATUSES:
+    status, expiry = raw["status"], raw.get("expiryDate")
+    if not isinstance(status, str) or status not in _STATUSES:
         raise ValueError(f"{status!r} is no authorisation status")
-    expiry = raw.get("expiryDate")
+    if not isinstance(expiry, str | None):
+        raise TypeError(f"{expiry!r} is no moment")
     return TagInfo(status, math.inf if expiry is None else seconds_of(expiry), raw.get("parentIdTag"))
+
+
+def said_of_tag(answer: Payload) -> str | None:
+    """The status that an answer of the central system gives a tag; None where it gives none that makes sense."""
+    raw = answer.get("idTagInfo")
+    status = raw.get("status") if isinstance(raw, dict) else None
+    return status if isinstance(status, str) and status in _STATUSES else None
 
 
 class Authorisation:
@@ -86,7 +94,7 @@ class Authorisation:
         except (LinkLostError, TimeoutError, CallError):
             return self.permits_offline(id_tag)
         self.learn(id_tag, answer)
-        return bool(answer.get("idTagInfo", {}).get("status") == "Accepted")
+        return said_of_tag(answer) == "Accepted"
 
     def permits_offline(self, id_tag: str) -> bool:
         """Whether a tag may charge while nobody can be asked; one known to be refused never may."""
@@ -117,7 +125,7 @@ class Authorisation:
             return
         try:
             info = tag_info(raw)
-        except (CallError, KeyError, ValueError):
+        except (CallError, KeyError, TypeError, ValueError):
             return
         self._cache.pop(id_tag, None)
         self._cache[id_tag] = info
