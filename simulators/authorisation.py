@@ -38,21 +38,19 @@ def tag_info(raw: Payload) -> TagInfo:
     """An idTagInfo object.
 
     Raises:
-        CallError, KeyError, TypeError, ValueError: it is none.
+        CallError, KeyError, ValueError: it is none.
     """
-    status, expiry = raw["status"], raw.get("expiryDate")
-    if not isinstance(status, str) or status not in _STATUSES:
+    status = raw["status"]
+    if status not in _STATUSES:
         raise ValueError(f"{status!r} is no authorisation status")
-    if not isinstance(expiry, str | None):
-        raise TypeError(f"{expiry!r} is no moment")
+    expiry = raw.get("expiryDate")
     return TagInfo(status, math.inf if expiry is None else seconds_of(expiry), raw.get("parentIdTag"))
 
 
-def said_of_tag(answer: Payload) -> str | None:
-    """The status that an answer of the central system gives a tag; None where it gives none that makes sense."""
-    raw = answer.get("idTagInfo")
-    status = raw.get("status") if isinstance(raw, dict) else None
-    return status if isinstance(status, str) and status in _STATUSES else None
+def is_accepted(answer: Payload) -> bool:
+    """Whether an answer says that the tag may charge; one that says nothing that can be read does not."""
+    info = answer.get("idTagInfo")
+    return isinstance(info, dict) and info.get("status") == "Accepted"
 
 
 class Authorisation:
@@ -94,7 +92,7 @@ class Authorisation:
         except (LinkLostError, TimeoutError, CallError):
             return self.permits_offline(id_tag)
         self.learn(id_tag, answer)
-        return said_of_tag(answer) == "Accepted"
+        return is_accepted(answer)
 
     def permits_offline(self, id_tag: str) -> bool:
         """Whether a tag may charge while nobody can be asked; one known to be refused never may."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from simulators.authorisation import Authorisation, said_of_tag
+from simulators.authorisation import Authorisation, is_accepted
 from simulators.expected import Expected, RemoteStart
 from simulators.machine import Machine
 from simulators.outbox import Outgoing
@@ -261,11 +261,13 @@ class Sessions:
         payload = self._reports.started(number, running, None if reservation is None else reservation.id)
         if reservation is not None:
             self._reservations.end(reservation.id)
-        told = partial(self._started, number, running)
-        machine.outbox.put(Outgoing("StartTransaction", lambda: payload, durable=True, on_answer=told))
+        self._put("StartTransaction", payload, lambda answer: self._started(number, running, answer))
         self._reports.begin_sampling(number)
         self._reports.transaction_data.begin(number, self._reports.reading(number))
         machine.wake.set()
+
+    def _put(self, action: str, payload: Payload, on_answer: Callable[[Payload], None]) -> None:
+        self._machine.outbox.put(Outgoing(action, lambda: payload, durable=True, on_answer=on_answer))
 
     def _install(self, number: int, profile: Payload) -> None:
         station = self._machine.station
@@ -277,7 +279,7 @@ class Sessions:
         identifier = answer.get("transactionId")
         running.id = identifier if isinstance(identifier, int) else None
         self._authorisation.learn(running.id_tag, answer)
-        if said_of_tag(answer) not in (None, "Accepted"):
+        if not is_accepted(answer):
             outlet = self._machine.station.outlets[number]
             running.supply_until_wh = _register_wh(outlet) + self._machine.configuration.number("MaxEnergyOnInvalidId")
         self.look()

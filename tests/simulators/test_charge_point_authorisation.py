@@ -144,15 +144,15 @@ async def test_a_tag_found_invalid_afterwards_gets_no_energy_and_ends_where_conf
 
 
 @pytest.mark.parametrize("nonsense", ["Accepted", [], {"status": ["Accepted"]}, {"status": "Perhaps"}, None])
-async def test_an_answer_that_makes_no_sense_permits_nothing_and_ends_nothing(nonsense: Any) -> None:
+async def test_an_answer_that_makes_no_sense_permits_nothing_and_ends_no_link(nonsense: Any) -> None:
     async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
         central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": nonsense}
-        assert await point.plug(1, car(), TAG)
+        await point.plug(1, car(), TAG)
         await settle(10)
-        assert point.grid_currents()[0] == 32.0
+        assert [p["reason"] for p in central.of("StopTransaction")] == ["DeAuthorized"]
         central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": nonsense}
         assert not await point.plug(2, car(), IdTag("OTHER"))
-        assert point.online
+        assert point.links == 1
 
 
 async def test_an_expiry_that_is_no_moment_is_not_remembered_and_harms_nobody() -> None:
