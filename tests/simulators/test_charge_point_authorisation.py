@@ -143,6 +143,27 @@ async def test_a_tag_found_invalid_afterwards_gets_no_energy_and_ends_where_conf
         assert point.grid_currents()[0] == 0.0
 
 
+@pytest.mark.parametrize("nonsense", ["Accepted", [], {"status": ["Accepted"]}, {"status": "Perhaps"}, None])
+async def test_an_answer_that_makes_no_sense_permits_nothing_and_ends_no_link(nonsense: Any) -> None:
+    async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
+        central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": nonsense}
+        await point.plug(1, car(), TAG)
+        await settle(10)
+        assert [p["reason"] for p in central.of("StopTransaction")] == ["DeAuthorized"]
+        central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": nonsense}
+        assert not await point.plug(2, car(), IdTag("OTHER"))
+        assert point.links == 1
+
+
+async def test_an_expiry_that_is_no_moment_is_not_remembered_and_harms_nobody() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": {"status": "Accepted", "expiryDate": 5}}
+        assert await point.plug(1, car(), TAG)
+        await settle(10)
+        assert point.online
+        assert len(central.of("StartTransaction")) == 1
+
+
 async def test_a_transaction_is_stopped_by_its_tag_or_one_of_its_group_and_no_other() -> None:
     async with FakeCentral() as central, switched_on() as point:
         parents = {"TAG": "FAMILY", "SISTER": "FAMILY"}

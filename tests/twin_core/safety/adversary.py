@@ -7,10 +7,22 @@ charger during the last ramp is what the vehicles draw, and that must fit every 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from tests.fakes import instant
+from tests.twin_core.safety.world import (
+    FEEDER,
+    GRID,
+    HARDWARE_A,
+    KW_PER_A,
+    PARAMETERS,
+    SLACK,
+    Frame,
+    Link,
+    Setting,
+    TrueConnector,
+    build_site,
+)
 from twin_core.models.charger import ChargerAbilities, ChargerIdentity, ChargerSpec, ConnectorSpec, ProfilePurpose
 from twin_core.models.events import (
     ChargerAdopted,
@@ -27,142 +39,9 @@ from twin_core.models.events import (
     TransactionStopped,
 )
 from twin_core.models.grant import Grant, GrantOutcome
-from twin_core.models.ids import ChargerId, ConnectorId, IdTag, NodeId, TransactionId
-from twin_core.models.quantities import Instant, Phase
-from twin_core.models.site import Node, NodeKind, SiteTree
-from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters, Wish
-
-PARAMETERS = EnvelopeParameters(lease_s=60.0, ramp_s=5.0, skew_s=2.0, guard_s=1.0)
-KW_PER_A = 0.253
-HARDWARE_A = 32.0
-SLACK = 1e-3
-AMPLE = 10_000.0
-
-GRID, FEEDER = NodeId("grid"), NodeId("feeder")
-L1, L2, L3 = Phase.L1, Phase.L2, Phase.L3
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What one run starts from."""
-
-    grid_a: float = 60.0
-    grid_kw: float | None = None
-    feeder_a: float = 40.0
-    fallback_a: float = 0.0
-    skews_s: Sequence[float] = (0.0,) * 5
-    unknown_wiring: Phase = L1
-    tied_to_transactions: bool = False
-    leaseless: bool = False
-    unconfirmed: bool = False
-    parameters: EnvelopeParameters = PARAMETERS
-
-
-def connectors(setting: Setting) -> dict[ChargerId, tuple[ConnectorSpec, ...]]:
-    """Three phases turned round, one phase, an unknown one, and a charger with two outlets."""
-
-    def spec(charger: str, number: int, phases: tuple[Phase, ...], *, known: bool = True) -> ConnectorSpec:
-        connector_id = ConnectorId(ChargerId(charger), number)
-        return ConnectorSpec(connector_id, HARDWARE_A, setting.fallback_a, phases=phases, rotation_known=known)
-
-    return {
-        ChargerId("turned"): (spec("turned", 1, (L2, L3, L1)),),
-        ChargerId("single"): (spec("single", 1, (L2,)),),
-        ChargerId("unknown"): (spec("unknown", 1, (L1,), known=False),),
-        ChargerId("duo"): (spec("duo", 1, (L1, L2, L3)), spec("duo", 2, (L3,))),
-    }
-
-
-def build_site(setting: Setting) -> SiteTree:
-    """Two chargers on a feeder, two at the grid connection; limits that silence alone keeps."""
-    chargers = tuple(ChargerSpec(name, specs) for name, specs in connectors(setting).items())
-    silent_a = 5 * setting.fallback_a + (HARDWARE_A if setting.unconfirmed else 0.0)
-    grid_kw = None if setting.grid_kw is None else max(setting.grid_kw, 3 * KW_PER_A * silent_a)
-    grid = Node(GRID, NodeKind.GRID, limit_a=AMPLE, limit_kw=None if grid_kw is None else AMPLE)
-    feeder = Node(FEEDER, NodeKind.FEEDER, GRID, limit_a=AMPLE)
-    parents = {"turned": FEEDER, "single": FEEDER, "unknown": GRID, "duo": GRID}
-    nodes = (Node(NodeId(c.id), NodeKind.CHARGER, parents[c.id], limit_a=HARDWARE_A) for c in chargers)
-    site = SiteTree("adversary", (grid, feeder, *nodes), chargers)
-    # Imposed, so that a shock may also raise them.
-    site = site.with_limit(GRID, max(setting.grid_a, silent_a), grid_kw)
-    return site.with_limit(FEEDER, max(setting.feeder_a, silent_a), None)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A SetChargingProfile on its way; `transaction` None makes it a TxDefaultProfile."""
-
-    gateway: int
-    seq: int
-    limit_a: float
-    ends_s: float
-    transaction: TransactionId | None
-
-
-@dataclass
-class TrueConnector:
-    """A connector as it really is, with the vehicle behind it."""
-
-    spec: ConnectorSpec
-    wiring: tuple[Phase, ...]
-    skew_s: float
-    leaseless: bool
-    silent_a: float
-    default: Frame | None = None
-    by_transaction: Frame | None = None
-    transaction: TransactionId | None = None
-    lies: bool = False
-    has_lied: bool = False
-    done: set[tuple[int, int]] = field(default_factory=set)
-    in_force_a: float = 0.0
-    past: list[tuple[float, float]] = field(default_factory=list)
-
-    def limit_at(self, now_s: float) -> float:
-        """The limit in force, by the charger's own clock."""
-        if self.lies:
-            return self.spec.hardware_max_a
-        for profile in (self.by_transaction, self.default):
-            if profile is not None and (self.leaseless or now_s < profile.ends_s + self.skew_s):
-                return min(profile.limit_a, self.spec.hardware_max_a)
-        return self.silent_a
-
-    def expiries(self) -> Iterable[float]:
-        """When profiles end by the charger's own clock."""
-        return (p.ends_s + self.skew_s for p in (self.by_transaction, self.default) if p is not None)
-
-    def receive(self, frame: Frame) -> bool:
-        """Apply a profile; False rejects it. A repeated message is acted on once."""
-        if frame.transaction is not None and frame.transaction != self.transaction:
-            return False
-        if (frame.gateway, frame.seq) not in self.done:
-            self.done.add((frame.gateway, frame.seq))
-            if frame.transaction is None:
-                self.default = frame
-            else:
-                self.by_transaction = frame
-        return True
-
-    def note(self, now_s: float, ramp_s: float) -> None:
-        """Remember what was in force until now, for as long as a vehicle may follow it."""
-        limit_a = self.limit_at(now_s)
-        if limit_a != self.in_force_a:
-            self.past.append((now_s, self.in_force_a))
-            self.in_force_a = limit_a
-        self.past = [(until_s, past_a) for until_s, past_a in self.past if until_s >= now_s - ramp_s]
-
-    def draw_a(self) -> float:
-        """The most a vehicle may draw now."""
-        return max([self.in_force_a, *(past_a for _, past_a in self.past)])
-
-
-@dataclass
-class Link:
-    """The way to one connector: one call at a time, the newest waiting one wins; beyond that, anything goes."""
-
-    waiting: Grant | None = None
-    outstanding: int | None = None
-    frames: list[Frame] = field(default_factory=list)
-    answers: list[tuple[int, GrantOutcome]] = field(default_factory=list)
+from twin_core.models.ids import ChargerId, ConnectorId, IdTag, TransactionId
+from twin_core.models.quantities import Instant
+from twin_core.safety.envelope import Decision, Envelope, Wish
 
 
 class Depot:
@@ -276,72 +155,6 @@ class Depot:
             if connector.lies:
                 self.envelope.distrust(connector_id, "test")
 
-    # Gambits: moves that only hurt together, played in one go.
-
-    def greed(self, index: int, rival_a: float = HARDWARE_A) -> None:
-        """Everybody but one connector takes what can be had."""
-        wishes = {connector_id: rival_a for i, connector_id in enumerate(self.ids) if i != index}
-        self.healthy_round(wishes, wishes)
-
-    def hand_over(self, index: int, limit_a: float, lag_s: float) -> None:
-        """A connector stops when told to, and the others take its place while its vehicle may still follow the past."""
-        connector_id = self.ids[index]
-        self.healthy_round({connector_id: limit_a}, [connector_id])
-        self.healthy_round({connector_id: 0.0}, [connector_id])
-        self.advance(lag_s)
-        self.greed(index)
-
-    def outlast(self, index: int, limit_a: float, lag_s: float, *, garbled: bool) -> None:
-        """A connector gets a limit and falls silent; the others wait for the end of its lease, by its own clock."""
-        connector_id = self.ids[index]
-        self.decide({connector_id: limit_a})
-        self.time_out(connector_id)
-        self.send(connector_id)
-        self.deliver(connector_id, -1, garbled=garbled)
-        self.hear(connector_id, -1)
-        if garbled:
-            self.advance(PARAMETERS.release_s)
-            self.greed(index)
-        ends = [
-            moment + lag_s for moment in self.true[connector_id].expiries() if self.now_s < moment + lag_s < math.inf
-        ]
-        if ends:
-            self.advance(max(ends) - self.now_s)
-        self.greed(index)
-
-    def tangle(self, index: int, currents: Sequence[float], *, late: bool, swapped: bool) -> None:
-        """Two grants cross: the first is given up on, and arrives before, after or long after the second."""
-        connector_id = self.ids[index]
-        for limit_a in currents:
-            self.time_out(connector_id)
-            self.decide({connector_id: limit_a})
-            self.send(connector_id)
-        if late:
-            self.time_out(connector_id)
-        for _ in range(1 if late else 2):
-            self.deliver(connector_id, -1)
-        for _ in range(2):
-            self.hear(connector_id, -1 if swapped else 0)
-        self.advance(PARAMETERS.release_s)
-        self.greed(index)
-        self.advance(1.0)
-        self.deliver(connector_id, 0)
-        self.settle()
-
-    def swap(self, index: int, currents: Sequence[float], *, answered: bool) -> None:
-        """One vehicle after another: what was set before a transaction shows again when it ends."""
-        connector_id = self.ids[index]
-        alive = [connector_id] if answered else []
-        self.healthy_round({connector_id: currents[0]}, [connector_id])
-        self.plug(connector_id)
-        self.healthy_round({connector_id: currents[1]}, alive)
-        self.advance(PARAMETERS.release_s)
-        self.greed(index)
-        self.plug(connector_id)
-        self.advance(PARAMETERS.release_s)
-        self.greed(index)
-        self.advance(1.0)
-
     # The wire and the chargers.
 
     def deliver(self, connector_id: ConnectorId, which: int, *, again: bool = False, garbled: bool = False) -> None:
@@ -429,22 +242,6 @@ class Depot:
         event = FallbackConfirmed(at=self.now, connector_id=connector_id, fallback_a=connector.silent_a)
         self.envelope.observe(event)
         self._remember(0.0)
-
-    def squeeze(self, grid_a: float, feeder_a: float, base_a: float, wishes: Sequence[float]) -> None:
-        """Less room, and everybody goes on wishing for the same until the envelope must have dealt with it."""
-        wanted = dict(zip(self.ids, wishes, strict=False))
-        self.healthy_round(wanted, wanted)
-        self.change_room(grid_a, feeder_a, base_a)
-        for _ in range(4):
-            self.healthy_round(wanted, wanted)
-            self.advance(20.0)
-
-    def confirm_and_rush(self) -> None:
-        """A fallback is read back, and the others take what its vehicle is only about to let go."""
-        unsure = [index for index, connector_id in enumerate(self.ids) if connector_id not in self.confirmed]
-        index = unsure[0] if unsure else 0
-        self.confirm(self.ids[index])
-        self.greed(index)
 
     # Shocks from outside; the envelope has T_safe to deal with each.
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.twin_core.safety.adversary import L1, L2, L3, Depot, Setting
+from tests.twin_core.safety.gambits import Gambler
+from tests.twin_core.safety.world import L1, L2, L3, Setting
 
 CONNECTORS = st.integers(0, 4)
 CURRENTS = st.sampled_from([0.0, 6.0, 8.35, 10.0, 16.0, 20.0, 32.0, 32.0, math.nan, math.inf, -5.0])
@@ -33,11 +34,11 @@ SETTINGS = st.builds(
 class EnvelopeMachine(RuleBasedStateMachine):
     """Every rule is a move of the adversary; after each one, and whenever time passes, the real draws are judged."""
 
-    depot: Depot
+    depot: Gambler
 
     @initialize(setting=SETTINGS)
     def begin(self, setting):
-        self.depot = Depot(setting)
+        self.depot = Gambler(setting)
 
     def _id(self, index):
         return self.depot.ids[index]
