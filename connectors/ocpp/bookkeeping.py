@@ -7,8 +7,10 @@ connector says for a minute that it is free is closed. A charger whose clock is 
 from __future__ import annotations
 
 import logging
+import math
 
 from connectors.ocpp.charger import Charger
+from connectors.ocpp.own_clock import STEADY_S
 from twin_core.errors import StorageError
 from twin_core.models.charger import ConnectorStatus
 from twin_core.models.events import TransactionStarted, TransactionStopped
@@ -19,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 FREE_FOR_S = 60.0
+LAG_S = 120.0
+"""On a bad line reports may lie so far behind by themselves; only what seems further behind is surely the clock."""
+
 ASLEEP_S = 180.0
 """A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
-
-BACKLOG_S = 120.0
-"""On a bad line reports may lie so far behind by themselves; only a clock that seems further behind is off."""
 
 MOST_WAKES = 3
 DRAWING_A = 1.0
@@ -125,8 +127,17 @@ class Bookkeeping:
         lead_s = charger.own_clock.lead_s(charger.around.clock.now().monotonic_s)
         if lead_s is None or charger.memory.relative:
             return
-        if -max(BACKLOG_S, charger.settings.clock_tolerance_s) <= lead_s <= charger.settings.clock_tolerance_s:
+        tolerance_s = charger.settings.clock_tolerance_s
+        if not -max(LAG_S, tolerance_s) <= lead_s <= tolerance_s:
+            charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
+            charger.memory.relative = True
+            charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock
             return
-        charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
-        charger.memory.relative = True
-        charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock
+        # Whether the clock lags or the line does: a schedule written earlier by that much never ends late.
+        behind_s = math.ceil(-lead_s) if lead_s < -tolerance_s else 0.0
+        if abs(behind_s - charger.memory.behind_s) <= STEADY_S:
+            return
+        if behind_s > charger.memory.behind_s:
+            charger.refuse("clock-off", f"its clock, or its line, is {behind_s:.0f} s behind")
+        charger.memory.behind_s = behind_s
+        charger.boot_answered.set()  # the boot order is run again: its fallback may begin in that clock's future

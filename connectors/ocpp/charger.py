@@ -7,6 +7,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 
 from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
@@ -64,6 +65,7 @@ class ChargerMemory:
         pongs: it has answered a ping before.
         cut_unheard: its link was cut for want of a pong, and it never gave one.
         delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
+        behind_s: how far its clock steadily lags; schedules that end by that clock are written so much earlier.
         gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
         proven: its draw was seen to come down to a lower limit and to stay there.
         proof: what its samples show of that so far.
@@ -91,6 +93,7 @@ class ChargerMemory:
     pongs: bool = False
     cut_unheard: bool = False
     delay_s: float = 0.0
+    behind_s: float = 0.0
     gain: float = 1.0
     proven: bool = False
     proof: Proof = field(default_factory=Proof)
@@ -267,6 +270,10 @@ class Charger:
     def refuse(self, cause: str, detail: str = "") -> None:
         """Count and report something of this charger's that is not believed."""
         self.around.refusals.refuse(self.spec.id, cause, detail)
+
+    def on_its_clock(self, moment: datetime) -> datetime:
+        """What its own clock shows at a moment, where that clock lags."""
+        return moment - timedelta(seconds=self.memory.behind_s)
 
     def connector_id(self, number: int) -> ConnectorId:
         """Name of one of its connectors."""

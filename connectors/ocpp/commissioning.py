@@ -177,7 +177,7 @@ class Commissioning:
         return [known, *(s for s in others if s not in same)]
 
     def _fallback(self, connector: ConnectorSpec, style: ProfileStyle) -> Payload:
-        now = self._charger.around.clock.now().utc
+        now = self._charger.on_its_clock(self._charger.around.clock.now().utc)
         divisor = self._charger.divisor(connector.id.number, lasting=True)
         return fallback_profile(
             connector.id.number, self._charger.fallback_a(connector), style, now=now, n_phases=divisor
@@ -248,7 +248,7 @@ class Commissioning:
             connector.id.number,
             self._charger.fallback_a(connector),
             self._memory.style(purpose),
-            now=self._charger.around.clock.now().utc,
+            now=self._charger.on_its_clock(self._charger.around.clock.now().utc),
             duration_s=duration_s,
             n_phases=self._charger.divisor(connector.id.number, lasting=True),
         )
