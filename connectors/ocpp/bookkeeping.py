@@ -123,21 +123,17 @@ class Bookkeeping:
             logger.info("waking a vehicle", extra={"connector": str(charger.connector_id(number)), "time": woken + 1})
 
     def _judge_clock(self) -> None:
-        charger = self._charger
+        charger, memory = self._charger, self._charger.memory
         lead_s = charger.own_clock.lead_s(charger.around.clock.now().monotonic_s)
-        if lead_s is None or charger.memory.relative:
+        if lead_s is None:
             return
         tolerance_s = charger.settings.clock_tolerance_s
-        if not -max(LAG_S, tolerance_s) <= lead_s <= tolerance_s:
-            charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
-            charger.memory.relative = True
-            charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock
-            return
+        clock_off = not -max(LAG_S, tolerance_s) <= lead_s <= tolerance_s
         # Whether the clock lags or the line does: a schedule written earlier by that much never ends late.
-        behind_s = math.ceil(-lead_s) if lead_s < -tolerance_s else 0.0
-        if abs(behind_s - charger.memory.behind_s) <= STEADY_S:
+        behind_s = math.ceil(-lead_s) if lead_s < -tolerance_s and not clock_off else 0.0
+        if clock_off == memory.clock_off and abs(behind_s - memory.behind_s) <= STEADY_S:
             return
-        if behind_s > charger.memory.behind_s:
-            charger.refuse("clock-off", f"its clock, or its line, is {behind_s:.0f} s behind")
-        charger.memory.behind_s = behind_s
-        charger.boot_answered.set()  # the boot order is run again: its fallback may begin in that clock's future
+        if clock_off or behind_s > memory.behind_s:
+            charger.refuse("clock-off", f"its clock, or its line, is off by {lead_s:.0f} s")
+        memory.clock_off, memory.behind_s = clock_off, behind_s
+        charger.boot_answered.set()  # the boot order is run again, now in schedules that fit its clock

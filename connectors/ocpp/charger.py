@@ -57,6 +57,7 @@ class ChargerMemory:
         fallback_purpose: purpose under which it took its fallback; None while it took none.
         purposes: purposes for grants, best first.
         relative: it takes no Absolute schedules.
+        clock_off: its clock is so far off that it is sent none, until it is right again.
         leases: it takes profiles with an end; None while nobody tried.
         suggestion: a way of sending grants that worked once where the best did not; twice makes it the best.
         rejections: grants rejected in a row while a transaction ran.
@@ -82,6 +83,7 @@ class ChargerMemory:
     step_a: float = 0.1
     max_stack_level: int = 1
     relative: bool = False
+    clock_off: bool = False
     leases: bool | None = None
     connectors: int = 1
     remote_trigger: bool = True
@@ -114,6 +116,7 @@ class ChargerMemory:
             max_stack_level=self.max_stack_level,
             leases=self.leases,
             relative=self.relative,
+            clock_off=self.clock_off,
             lowest_a=self.lowest_a,
             delay_s=self.delay_s,
             gain=self.gain,
@@ -128,7 +131,7 @@ class ChargerMemory:
         self.model = learned.model
         self.fallback_purpose, self.purposes = learned.fallback_purpose, learned.purposes
         self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
-        self.leases, self.relative = learned.leases, learned.relative
+        self.leases, self.relative, self.clock_off = learned.leases, learned.relative, learned.clock_off
         self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
         self.sleepers, self.proven = learned.sleepers, learned.proven
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
@@ -144,6 +147,11 @@ class ChargerMemory:
         """Whether a set-up step has cost the link too often to be tried again."""
         return self.lost_during[step] >= STEPS_LOST_BEFORE_SKIP
 
+    @property
+    def without_clock(self) -> bool:
+        """Whether its schedules begin with the transaction and carry no end."""
+        return self.relative or self.clock_off
+
     def style(self, purpose: ProfilePurpose) -> ProfileStyle:
         """How this charger takes a limit for a purpose."""
         return ProfileStyle(
@@ -151,7 +159,7 @@ class ChargerMemory:
             unit=self.unit,
             step_a=self.step_a,
             stack_level=min(1, self.max_stack_level),
-            relative=self.relative,
+            relative=self.without_clock,
         )
 
     def abilities(self) -> ChargerAbilities:
@@ -161,7 +169,7 @@ class ChargerMemory:
             max_stack_level=self.max_stack_level,
             unit=self.unit,
             step_a=self.step_a,
-            leases=self.leases is not False and not self.relative,
+            leases=self.leases is not False and not self.without_clock,
             connectors=self.connectors,
             remote_trigger=self.remote_trigger,
             sample_interval_s=self.sample_interval_s,

@@ -155,7 +155,8 @@ class Commissioning:
             verdict = judge(await self._calls.call("SetChargingProfile", self._fallback(connector, style)))
             if isinstance(verdict, Taken):
                 self._memory.fallback_purpose = style.purpose
-                self._memory.unit, self._memory.relative = style.unit, style.relative
+                self._memory.unit = style.unit
+                self._memory.relative = style.relative and not self._memory.clock_off
                 return verdict
             if isinstance(verdict, Unclear) and not verdict.detail.startswith("CALLERROR"):
                 return verdict
@@ -185,7 +186,7 @@ class Commissioning:
 
     async def _read_back(self, connector: ConnectorSpec) -> str | None:
         """What contradicts the fallback, in words; None when nothing does."""
-        if self._memory.fragile("GetCompositeSchedule") or self._memory.relative:
+        if self._memory.fragile("GetCompositeSchedule") or self._memory.without_clock:
             return None  # a schedule that begins with the transaction shows in none while no transaction runs
         unit = self._memory.unit
         ask = {"connectorId": connector.id.number, "duration": PROBE_LEASE_S, "chargingRateUnit": unit.value}
@@ -229,7 +230,7 @@ class Commissioning:
     async def _probe_leases(self) -> None:
         """Whether profiles may end by themselves, tried with a limit that changes nothing: the fallback's own."""
         memory, purpose = self._memory, self._memory.fallback_purpose
-        if purpose is None or memory.leases is not None or memory.relative or memory.max_stack_level < 1:
+        if purpose is None or memory.leases is not None or memory.without_clock or memory.max_stack_level < 1:
             return
         match judge(await self._probe(purpose, PROBE_LEASE_S)):
             case Taken():

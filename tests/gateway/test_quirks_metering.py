@@ -192,10 +192,29 @@ def test_x11_a_clock_that_is_off_never_steers_and_no_schedule_ends_by_it(tmp_pat
         run.impose(20.0)
         await minutes(1)
         assert run.odd_a() <= 20.0
-        assert run.memory.relative == (quirk != "clock-no-zone")
+        assert run.memory.clock_off == (quirk != "clock-no-zone")
+        assert run.memory.abilities().leases == (quirk == "clock-no-zone")
         assert run.trusted
 
     survive(tmp_path, quirk, play)
+
+
+def test_x11_a_clock_that_is_right_again_has_leases_again(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.5)
+        await run.plug()
+        await run.plug(run.mate)
+        await minutes(0.5)
+        assert not run.memory.abilities().leases
+        run.odd.controller.station.set_clock(run.depot._clock.now().utc)
+        await minutes(0.9)
+        assert run.memory.abilities().leases
+        assert run.counted_a() > 0.0
+        await minutes(2)
+        assert not run.odd.online
+        assert (run.odd_a(), run.counted_a()) == (0.0, 0.0)
+
+    survive(tmp_path, ("clock-an-hour-slow", "stays-away"), play)
 
 
 def test_x11_a_clock_a_minute_behind_ends_its_leases_in_time_all_the_same(tmp_path: Path) -> None:
@@ -220,7 +239,8 @@ def test_x11_a_clock_a_minute_behind_ends_its_leases_in_time_all_the_same(tmp_pa
 def test_x11_two_seconds_of_skew_are_counted_in(tmp_path: Path, quirk: str) -> None:
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
-        assert not run.memory.relative
+        assert not run.memory.clock_off
+        assert run.memory.behind_s == 0.0
 
     survive(tmp_path, quirk, play)
 
