@@ -86,7 +86,7 @@ def test_q19_a_late_charger_costs_no_limit_neither_before_its_delay_is_known_nor
         assert run.trusted
 
     # Beside the other at its hardware maximum there is no room for the 3 A that are let go late in the first minutes.
-    survive(tmp_path, "slow-to-apply", learns, limit_a=40.0)
+    survive(tmp_path, "slow-to-apply", learns, limit_a=40.0, planner="fifs")
 
 
 def test_what_was_learned_is_shown(tmp_path: Path) -> None:
