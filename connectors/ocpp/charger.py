@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.memory import ChargerMemory
@@ -148,6 +148,10 @@ class Charger:
     def refuse(self, cause: str, detail: str = "") -> None:
         """Count and report something of this charger's that is not believed."""
         self.around.refusals.refuse(self.spec.id, cause, detail)
+
+    def on_its_clock(self, moment: datetime) -> datetime:
+        """What its own clock shows at a moment, where that clock lags."""
+        return moment - timedelta(seconds=self.memory.behind_s)
 
     def connector_id(self, number: int) -> ConnectorId:
         """Name of one of its connectors."""
