@@ -241,9 +241,9 @@ class Charger:
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
 
-    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> None:
+    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool, exact: bool) -> None:
         """Learn that the charger keeps its limits: its draw came down to one and stands there."""
-        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh) and not self.memory.proven:
+        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh, exact=exact) and not self.memory.proven:
             self.memory.proven = True
             self.note(Aspect.PROOF, "its draw was well above a limit, came down to it and stood there", individual=True)
             logger.info("keeps its limits", extra={"charger": self.spec.id})

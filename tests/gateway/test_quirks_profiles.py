@@ -359,7 +359,7 @@ def test_q16_one_that_stops_obeying_is_seen_within_seconds_and_harms_no_second_t
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
         assert run.memory.proven
-        await minutes(9)
+        await minutes(11)
         assert run.odd_a() == HARDWARE_A
         assert not run.trusted
         assert not run.memory.proven
