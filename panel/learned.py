@@ -77,6 +77,7 @@ _WORDS: Mapping[Aspect, Callable[[Learned], str]] = MappingProxyType(
         Aspect.STACK_LEVEL: _stack_level,
         Aspect.LEASES: _leases,
         Aspect.KIND: lambda known: f"takes schedules of kind {'Relative' if known.relative else 'Absolute'}",
+        Aspect.CLOCK: lambda known: f"has a clock that {'no' if known.clock_off else 'a'} schedule can rest on",
         Aspect.PAUSE: lambda known: (
             f"cannot be paused, only kept at {known.lowest_a:g} A" if known.lowest_a > 0 else "can be paused"
         ),

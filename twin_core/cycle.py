@@ -15,6 +15,7 @@ from twin_core.dispatch import wishes
 from twin_core.estimation import EstimationSettings, bounds
 from twin_core.forecasting.foresight import Foresight
 from twin_core.models import events as ev
+from twin_core.models.charger import RateUnit
 from twin_core.models.grant import GrantOutcome, Verdict
 from twin_core.models.ids import ConnectorId, IdTag, SessionId
 from twin_core.models.problem import PlanningProblem
@@ -25,6 +26,7 @@ from twin_core.models.tariff import SiteTerms, Tariff, flat_tariff
 from twin_core.problem import PlanningSettings, counted_until, planning_problem
 from twin_core.safety.envelope import Decision, Envelope, EnvelopeParameters
 from twin_core.safety.monitor import Alarm, Distrusted, ObedienceMonitor, ObedienceThresholds, Verification
+from twin_core.safety.offered import passed_on_a
 from twin_core.safety.probation import Probation
 from twin_core.snapshot import Snapshot, take_snapshot
 from twin_core.state import TwinState, apply, expired_limits
@@ -178,11 +180,20 @@ class Twin:
         self._verdicts[verification.connector_id] = verification
         self._counts.verdicts[verification.verdict] += 1
         if verification.verdict is Verdict.LIMITED_BY_CAR and verification.measured_a is not None:
-            # A draw below the little that a trial offers is not the most that the vehicle takes.
-            if not self.probation.explains(verification.connector_id, verification.limit_a):
+            if self._takes_less(verification, verification.measured_a):
                 self._car_limits_a[verification.connector_id] = verification.measured_a
         elif verification.verdict is Verdict.OBEYED:
             self._car_limits_a.pop(verification.connector_id, None)
+
+    def _takes_less(self, verification: Verification, measured_a: float) -> bool:
+        """Whether it is the vehicle that took less than its limit, and not its charger that passed on no more."""
+        connector_id, limit_a = verification.connector_id, verification.limit_a
+        if self.probation.explains(connector_id, limit_a):
+            return False  # a trial offers little, on purpose
+        abilities = self.state.chargers[connector_id.charger].abilities
+        unit = RateUnit.AMPERE if abilities is None else abilities.unit
+        reading = self.state.connectors[connector_id].reading
+        return measured_a < self.settings.monitor.below(passed_on_a(limit_a, reading, unit))
 
     def _revised(self) -> Iterator[Verification]:
         """Grants that were obeyed at first and then no more: the later word counts."""

@@ -207,7 +207,7 @@ class Actuation:
         return answer
 
     def _told(self, grant: Grant) -> Grant:
-        """The grant as this charger is to hear it.
+        """The grant as this charger is to hear it, on its own clock.
 
         One that cannot be paused hears the limit it falls back to, which counts all the time; one that draws more than
         it is told hears less.
@@ -219,7 +219,8 @@ class Actuation:
         limit_a = grant.limit_a / max(1.0, self._charger.memory.gain)
         if self._charger.memory.lowest_a > 0.0:
             limit_a = max(limit_a, self._charger.fallback_a(connector))
-        return replace(grant, limit_a=limit_a)
+        issued = replace(grant.issued, utc=self._charger.on_its_clock(grant.issued.utc))
+        return replace(grant, limit_a=limit_a, issued=issued)
 
     def _styles(self, grant: Grant) -> Iterator[ProfileStyle]:
         """Ways of sending a grant, best first; none where the best needs a transaction and none runs."""

@@ -7,10 +7,12 @@ connector says for a minute that it is free is closed. A charger whose clock is 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from connectors.ocpp.charger import Charger
+from connectors.ocpp.own_clock import STEADY_S
 from twin_core.errors import StorageError
 from twin_core.models.charger import Aspect, ConnectorStatus
 from twin_core.models.events import TransactionStarted, TransactionStopped
@@ -21,11 +23,11 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 FREE_FOR_S = 60.0
+LAG_S = 120.0
+"""On a bad line reports may lie so far behind by themselves; only what seems further behind is surely the clock."""
+
 ASLEEP_S = 180.0
 """A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
-
-BACKLOG_S = 120.0
-"""On a bad line reports may lie so far behind by themselves; only a clock that seems further behind is off."""
 
 MOST_WAKES = 3
 DRAWING_A = 1.0
@@ -133,13 +135,20 @@ class Bookkeeping:
             logger.info("waking a vehicle", extra={"connector": str(charger.connector_id(number)), "time": woken + 1})
 
     def _judge_clock(self) -> None:
-        charger = self._charger
+        charger, memory = self._charger, self._charger.memory
         lead_s = charger.own_clock.lead_s(charger.around.clock.now().monotonic_s)
-        if lead_s is None or charger.memory.relative:
+        if lead_s is None:
             return
-        if -max(BACKLOG_S, charger.settings.clock_tolerance_s) <= lead_s <= charger.settings.clock_tolerance_s:
+        tolerance_s = charger.settings.clock_tolerance_s
+        clock_off = not -max(LAG_S, tolerance_s) <= lead_s <= tolerance_s
+        # Whether the clock lags or the line does: a schedule written earlier by that much never ends late.
+        behind_s = math.ceil(-lead_s) if lead_s < -tolerance_s and not clock_off else 0.0
+        if clock_off == memory.clock_off and abs(behind_s - memory.behind_s) <= STEADY_S:
             return
-        charger.refuse("clock-off", f"its clock is off by {lead_s:.0f} s")
-        charger.memory.relative = True
-        charger.note(Aspect.KIND, f"its clock is off by {lead_s:.0f} s", individual=True)
-        charger.boot_answered.set()  # the boot order is run again, now in schedules that need no clock
+        if clock_off or behind_s > memory.behind_s:
+            charger.refuse("clock-off", f"its clock, or its line, is off by {lead_s:.0f} s")
+        if clock_off != memory.clock_off:
+            seen = f"its clock is off by {lead_s:.0f} s" if clock_off else "its clock is right again"
+            charger.note(Aspect.CLOCK, seen, individual=True)
+        memory.clock_off, memory.behind_s = clock_off, behind_s
+        charger.boot_answered.set()  # the boot order is run again, now in schedules that fit its clock

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.memory import ChargerMemory
@@ -149,6 +149,10 @@ class Charger:
         """Count and report something of this charger's that is not believed."""
         self.around.refusals.refuse(self.spec.id, cause, detail)
 
+    def on_its_clock(self, moment: datetime) -> datetime:
+        """What its own clock shows at a moment, where that clock lags."""
+        return moment - timedelta(seconds=self.memory.behind_s)
+
     def connector_id(self, number: int) -> ConnectorId:
         """Name of one of its connectors."""
         return ConnectorId(self.spec.id, number)
@@ -237,9 +241,9 @@ class Charger:
                 logger.info("applies limits late", extra={"charger": self.spec.id, "delay_s": round(took_s, 1)})
             self.late.discard(connector)
 
-    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> None:
+    def note_proof(self, connector: int, current_a: float, now_s: float, *, fresh: bool, exact: bool) -> None:
         """Learn that the charger keeps its limits: its draw came down to one and stands there."""
-        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh) and not self.memory.proven:
+        if self.memory.proof.stands(connector, current_a, now_s, fresh=fresh, exact=exact) and not self.memory.proven:
             self.memory.proven = True
             self.note(Aspect.PROOF, "its draw was well above a limit, came down to it and stood there", individual=True)
             logger.info("keeps its limits", extra={"charger": self.spec.id})

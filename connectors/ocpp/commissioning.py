@@ -163,7 +163,8 @@ class Commissioning:
             verdict = judge(await self._calls.call("SetChargingProfile", self._fallback(connector, style)))
             if isinstance(verdict, Taken):
                 self._memory.fallback_purpose = style.purpose
-                self._memory.unit, self._memory.relative = style.unit, style.relative
+                self._memory.unit = style.unit
+                self._memory.relative = style.relative and not self._memory.clock_off
                 self._note_style(before, style)
                 return verdict
             if isinstance(verdict, Unclear) and not verdict.detail.startswith("CALLERROR"):
@@ -180,6 +181,8 @@ class Commissioning:
             (Aspect.UNIT, f"took its fallback in {unit}", taken.unit is not before.unit),
             (Aspect.KIND, f"took its fallback as a schedule of kind {kind}", taken.relative is not before.relative),
         ):
+            if aspect is Aspect.KIND and self._memory.clock_off:
+                continue  # it was asked for no other
             self._charger.note(aspect, seen, news=news)
 
     def _styles(self) -> list[ProfileStyle]:
@@ -203,7 +206,7 @@ class Commissioning:
         return [known, *(s for s in others if s not in same)]
 
     def _fallback(self, connector: ConnectorSpec, style: ProfileStyle) -> Payload:
-        now = self._charger.around.clock.now().utc
+        now = self._charger.on_its_clock(self._charger.around.clock.now().utc)
         divisor = self._charger.divisor(connector.id.number, lasting=True)
         return fallback_profile(
             connector.id.number, self._charger.fallback_a(connector), style, now=now, n_phases=divisor
@@ -211,7 +214,7 @@ class Commissioning:
 
     async def _read_back(self, connector: ConnectorSpec) -> str | None:
         """What contradicts the fallback, in words; None when nothing does."""
-        if self._memory.fragile("GetCompositeSchedule") or self._memory.relative:
+        if self._memory.fragile("GetCompositeSchedule") or self._memory.without_clock:
             return None  # a schedule that begins with the transaction shows in none while no transaction runs
         unit = self._memory.unit
         ask = {"connectorId": connector.id.number, "duration": PROBE_LEASE_S, "chargingRateUnit": unit.value}
@@ -259,7 +262,7 @@ class Commissioning:
         """Whether profiles may end by themselves, tried with a limit that changes nothing: the fallback's own."""
         memory, purpose = self._memory, self._memory.fallback_purpose
         known = memory.leases is False or (memory.leases and not memory.borrowed(Aspect.LEASES))
-        if purpose is None or known or memory.relative or memory.max_stack_level < 1:
+        if purpose is None or known or memory.without_clock or memory.max_stack_level < 1:
             return
         match judge(await self._probe(purpose, PROBE_LEASE_S)):
             case Taken():
@@ -282,7 +285,7 @@ class Commissioning:
             connector.id.number,
             self._charger.fallback_a(connector),
             self._memory.style(purpose),
-            now=self._charger.around.clock.now().utc,
+            now=self._charger.on_its_clock(self._charger.around.clock.now().utc),
             duration_s=duration_s,
             n_phases=self._charger.divisor(connector.id.number, lasting=True),
         )

@@ -31,6 +31,7 @@ class ChargerMemory:
         fallback_purpose: purpose under which it took its fallback; None while it took none.
         purposes: purposes for grants, best first.
         relative: it takes no Absolute schedules.
+        clock_off: its clock is so far off that it is sent none, until it is right again.
         leases: it takes profiles with an end; None while nobody tried.
         suggestion: a way of sending grants that worked once where the best did not; twice makes it the best.
         rejections: grants rejected in a row while a transaction ran.
@@ -39,6 +40,7 @@ class ChargerMemory:
         pongs: it has answered a ping before.
         cut_unheard: its link was cut for want of a pong, and it never gave one.
         delay_s: time it was seen to take until an accepted limit acts; its acceptance counts only then.
+        behind_s: how far its clock steadily lags; schedules that end by that clock are written so much earlier.
         gain: current it was seen to draw, over the limit in force; 1 for one that keeps to it.
         proven: its draw was seen to come down to a lower limit and to stay there.
         proof: what its samples show of that so far.
@@ -56,6 +58,7 @@ class ChargerMemory:
     step_a: float = 0.1
     max_stack_level: int = 1
     relative: bool = False
+    clock_off: bool = False
     leases: bool | None = None
     connectors: int = 1
     remote_trigger: bool = True
@@ -67,6 +70,7 @@ class ChargerMemory:
     pongs: bool = False
     cut_unheard: bool = False
     delay_s: float = 0.0
+    behind_s: float = 0.0
     gain: float = 1.0
     proven: bool = False
     proof: Proof = field(default_factory=Proof)
@@ -88,6 +92,7 @@ class ChargerMemory:
             max_stack_level=self.max_stack_level,
             leases=self.leases,
             relative=self.relative,
+            clock_off=self.clock_off,
             lowest_a=self.lowest_a,
             delay_s=self.delay_s,
             gain=self.gain,
@@ -103,7 +108,7 @@ class ChargerMemory:
         self.model = learned.model
         self.fallback_purpose, self.purposes = learned.fallback_purpose, learned.purposes
         self.unit, self.step_a, self.max_stack_level = learned.unit, learned.step_a, learned.max_stack_level
-        self.leases, self.relative = learned.leases, learned.relative
+        self.leases, self.relative, self.clock_off = learned.leases, learned.relative, learned.clock_off
         self.lowest_a, self.delay_s, self.gain = learned.lowest_a, learned.delay_s, learned.gain
         self.sleepers, self.proven = learned.sleepers, learned.proven
         self.divides_by = {int(number): n_phases for number, n_phases in learned.phases.items()}
@@ -140,6 +145,11 @@ class ChargerMemory:
         """Whether a set-up step has cost the link too often to be tried again."""
         return self.lost_during[step] >= STEPS_LOST_BEFORE_SKIP
 
+    @property
+    def without_clock(self) -> bool:
+        """Whether its schedules begin with the transaction and carry no end."""
+        return self.relative or self.clock_off
+
     def style(self, purpose: ProfilePurpose) -> ProfileStyle:
         """How this charger takes a limit for a purpose."""
         return ProfileStyle(
@@ -147,7 +157,7 @@ class ChargerMemory:
             unit=self.unit,
             step_a=self.step_a,
             stack_level=min(1, self.max_stack_level),
-            relative=self.relative,
+            relative=self.without_clock,
         )
 
     def abilities(self) -> ChargerAbilities:
@@ -157,7 +167,7 @@ class ChargerMemory:
             max_stack_level=self.max_stack_level,
             unit=self.unit,
             step_a=self.step_a,
-            leases=self.leases is not False and not self.relative,
+            leases=self.leases is not False and not self.without_clock,
             connectors=self.connectors,
             remote_trigger=self.remote_trigger,
             sample_interval_s=self.sample_interval_s,

@@ -60,7 +60,7 @@ class Proof:
         """The limit that went out last was refused."""
         self._descents.pop(connector, None)
 
-    def stands(self, connector: int, current_a: float, now_s: float, *, fresh: bool) -> bool:
+    def stands(self, connector: int, current_a: float, now_s: float, *, fresh: bool, exact: bool = True) -> bool:
         """Take in a draw per phase; whether the charger is proven by it.
 
         Args:
@@ -70,11 +70,13 @@ class Proof:
             fresh: whether the sample surely speaks of now. On a line that delays, a draw seen coming down in time did
                 so in truth; one seen coming down late may have been late itself, and how late is learned by fresh
                 samples alone.
+            exact: whether it is a current that was reported; a power worked out from a register errs by more.
         """
         descent = self._descents.get(connector)
         if descent is None or now_s < descent.since_s + FOLLOWED_S:
             return False
-        stands = descent.to_a - BESIDE_A <= current_a <= descent.to_a * ERRS_BY + READS_TO_A / 2
+        most_a = descent.to_a * ERRS_BY + READS_TO_A / 2 if exact else descent.to_a + BESIDE_A
+        stands = descent.to_a - BESIDE_A <= current_a <= most_a
         descent.late = descent.late or current_a > descent.to_a + BESIDE_A
         descent.stood = descent.stood + 1 if stands and (fresh or not descent.late) else 0
         return descent.stood >= STANDS_FOR

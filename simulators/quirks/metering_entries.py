@@ -161,6 +161,15 @@ METERING_QUIRKS = (
     ),
     Quirk(
         "X11",
+        "clock-a-minute-slow",
+        "its clock is a minute behind and is not set",
+        "its clock or its line lags, and either way a schedule that is written so much earlier does not end late: it "
+        "keeps its leases",
+        "evcc#10399",
+        (("clock_skew_s", -60.0),),
+    ),
+    Quirk(
+        "X11",
         "clock-two-seconds-fast",
         "its clock is two seconds ahead and is not set",
         "the envelope counts two seconds of skew either way",

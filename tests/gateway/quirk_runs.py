@@ -144,6 +144,11 @@ class QuirkRun:
         await point.plug(number, car, IdTag(f"TAG-{point.spec.id}"))
         return car
 
+    @property
+    def now_s(self) -> float:
+        """The loop's clock."""
+        return self.depot._clock.now().monotonic_s
+
     def cut(self) -> None:
         """The quirky charger's link ends without a word."""
         self.depot.central._sessions[ODD]._link.transport.abort()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulators.quirks import metering as x
-from tests.gateway.quirk_runs import LIMIT_A, ODD, QuirkRun, minutes, survive
+from tests.gateway.quirk_runs import HARDWARE_A, LIMIT_A, ODD, QuirkRun, minutes, survive
 from twin_core.models import events as ev
 from twin_core.models.charger import ConnectorStatus
 from twin_core.models.ids import ConnectorId
@@ -192,17 +192,55 @@ def test_x11_a_clock_that_is_off_never_steers_and_no_schedule_ends_by_it(tmp_pat
         run.impose(20.0)
         await minutes(1)
         assert run.odd_a() <= 20.0
-        assert run.memory.relative == (quirk != "clock-no-zone")
+        assert run.memory.clock_off == (quirk != "clock-no-zone")
+        assert run.memory.abilities().leases == (quirk == "clock-no-zone")
         assert run.trusted
 
     survive(tmp_path, quirk, play)
+
+
+def test_x11_a_clock_that_is_right_again_has_leases_again(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.5)
+        await run.plug()
+        await run.plug(run.mate)
+        await minutes(0.5)
+        assert not run.memory.abilities().leases
+        run.odd.controller.station.set_clock(run.depot._clock.now().utc)
+        await minutes(0.9)
+        assert run.memory.abilities().leases
+        assert run.counted_a() > 0.0
+        await minutes(2)
+        assert not run.odd.online
+        assert (run.odd_a(), run.counted_a()) == (0.0, 0.0)
+
+    survive(tmp_path, ("clock-an-hour-slow", "stays-away"), play)
+
+
+def test_x11_a_clock_a_minute_behind_ends_its_leases_in_time_all_the_same(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.6)
+        await run.plug()
+        await minutes(1.2)
+        assert run.memory.behind_s == pytest.approx(60.0, abs=2.0)
+        assert run.memory.abilities().leases
+        assert run.odd_a() == HARDWARE_A
+        await minutes(0.5)
+        assert not run.odd.online
+        await run.plug(run.mate)
+        await minutes(3)
+        assert run.odd_a() == 0.0
+        assert run.mate_a() == HARDWARE_A
+
+    survive(tmp_path, ("clock-a-minute-slow", "stays-away"), play)
 
 
 @pytest.mark.parametrize("quirk", ["clock-two-seconds-fast", "clock-two-seconds-slow"])
 def test_x11_two_seconds_of_skew_are_counted_in(tmp_path: Path, quirk: str) -> None:
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
-        assert not run.memory.relative
+        assert not run.memory.clock_off
+        assert run.memory.behind_s == 0.0
 
     survive(tmp_path, quirk, play)
 

@@ -12,7 +12,7 @@ import pytest
 from simulators.charge_point import ChargePoint
 from simulators.quirks import CATALOGUE, PRESETS
 from simulators.vehicle import Vehicle
-from tests.gateway.quirk_runs import QuirkRun, minutes, running
+from tests.gateway.quirk_runs import LIMIT_A, QuirkRun, minutes, running, survive
 from tests.quick_loop import QuickVirtualLoop
 
 DEPOT = {name.upper(): (name,) for name in PRESETS}
@@ -58,6 +58,23 @@ def test_an_hour_with_every_vendors_model_exceeds_no_limit(hour: Hour) -> None:
 def test_each_vendors_model_charges_its_car_and_is_refused_nothing(hour: Hour, preset: str) -> None:
     assert hour.cars[preset.upper()].delivered_kwh > 2.0
     assert hour.points[preset.upper()].wire.errors_received == 0
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_each_vendors_model_by_itself_costs_no_limit_while_limits_come_and_go(tmp_path: Path, preset: str) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(1)
+        car, other = await run.plug(), await run.plug(run.mate)
+        for limit_a in (None, 26.0, 13.0, None):
+            run.impose(limit_a)
+            await minutes(2.5)
+            assert run.odd_a() + run.mate_a() <= (limit_a or LIMIT_A)
+        assert car.delivered_kwh > 0.3
+        assert other.delivered_kwh > 1.0
+        assert run.trusted
+        assert run.odd.wire.errors_received == 0
+
+    survive(tmp_path, PRESETS[preset].name, play)
 
 
 def test_a_preset_is_made_of_quirks_of_the_catalogue() -> None:

@@ -187,7 +187,18 @@ def test_q8_watts_never_permit_more_than_was_granted_whatever_phases_the_car_has
         await run.plug(n_phases=n_phases)
         await run.plug(run.mate)
         await minutes(4)
-        assert 5.0 < run.odd_a() <= EVEN_A
+        assert 5.0 < run.odd_a() <= run.permitted_a()
+        assert run.odd_a() + run.mate_a() <= LIMIT_A
+
+    survive(tmp_path, "watts-only", play)
+
+
+def test_q8_watts_written_for_the_lowest_voltage_do_not_pass_for_a_vehicle_that_takes_less(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.5)
+        await run.plug()
+        await minutes(8)
+        assert run.odd_a() >= 0.9 * HARDWARE_A - 0.5
 
     survive(tmp_path, "watts-only", play)
 
@@ -348,7 +359,7 @@ def test_q16_one_that_stops_obeying_is_seen_within_seconds_and_harms_no_second_t
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
         assert run.memory.proven
-        await minutes(9)
+        await minutes(11)
         assert run.odd_a() == HARDWARE_A
         assert not run.trusted
         assert not run.memory.proven
@@ -388,16 +399,38 @@ def test_q18_nothing_is_cleared_to_make_way(tmp_path: Path) -> None:
     survive(tmp_path, "clear-spikes", play)
 
 
+TWO_CONNECTORS = "connectors = 2\nsupply_max_a = 32"
+
+
 def test_q20_a_maximum_for_the_whole_charger_is_never_used_for_two_connectors(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await minutes(0.5)
         await run.plug(number=1)
         await run.plug(number=2)
-        await minutes(1.5)
+        await run.plug(run.mate)
+        await minutes(3)
         assert run.did(q.MaxForEach).asked == 0
-        assert 6.0 <= run.odd_a(1) + run.odd_a(2) <= HARDWARE_A
+        purposes = {profile.purpose for profile in run.odd.controller.station.profiles.profiles}
+        assert purposes == {ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT}
+        assert min(run.odd_a(1), run.odd_a(2), run.mate_a()) >= LIMIT_A / 3 - 0.1
+        assert run.trusted
 
-    survive(tmp_path, "max-profile-for-each", play, odd="connectors = 2\nsupply_max_a = 32")
+    survive(tmp_path, "max-profile-for-each", play, odd=TWO_CONNECTORS)
+
+
+def test_q20_not_even_where_no_other_purpose_is_taken(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.5)
+        await run.plug(number=1)
+        await run.plug(number=2)
+        await run.plug(run.mate)
+        await minutes(3)
+        assert run.did(q.MaxForEach).asked == 0
+        assert (run.counted_a(1), run.counted_a(2)) == (HARDWARE_A, HARDWARE_A)
+        assert run.mate_a() <= LIMIT_A - HARDWARE_A
+
+    # Both quirks at once: the one that rejects stands first, and what it lets through is taken for each connector.
+    survive(tmp_path, ("max-profile-only", "max-profile-for-each"), play, odd=TWO_CONNECTORS)
 
 
 def test_q21_a_charger_out_of_reach_ends_its_lease_by_itself_and_falls_back(tmp_path: Path) -> None:
@@ -439,15 +472,18 @@ def test_q22_a_car_that_takes_less_is_not_disobedient_and_the_rest_goes_to_the_o
 def test_q22_a_charger_that_overshoots_a_little_is_told_a_little_less(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await minutes(0.5)
-        await run.plug()
         await run.plug(run.mate)
+        await minutes(2)
+        assert run.mate_a() == HARDWARE_A
+        await run.plug()
         await minutes(3)
         assert run.memory.gain == pytest.approx(1.03, abs=0.005)
         assert run.memory.proven
         assert run.trusted
-        assert EVEN_A - 0.3 < run.odd_a() <= EVEN_A
+        assert 7.6 < run.odd_a() <= 8.0
 
-    survive(tmp_path, "overshoots", play)
+    # Beside the other at its hardware maximum not even the overshoot of the first 11 A would fit.
+    survive(tmp_path, "overshoots", play, limit_a=40.0, planner="fifs")
 
 
 @pytest.mark.parametrize("quirk", ["composite-rejected", "composite-empty", "composite-nonsense"])

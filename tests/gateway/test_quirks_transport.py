@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from simulators.quirks import transport as t
-from tests.gateway.quirk_runs import HARDWARE_A, LIMIT_A, ODD, QuirkRun, minutes, survive
+from tests.gateway.quirk_runs import HARDWARE_A, LIMIT_A, MATE, ODD, QuirkRun, minutes, survive
 from twin_core.models import events as ev
+from twin_core.models.ids import ChargerId
 
 EVEN_A = LIMIT_A / 2
+STORMING = 25
 
 
 async def both_charge(run: QuirkRun, *, after_min: float = 1.5) -> None:
@@ -109,6 +112,31 @@ def test_t8_a_flapping_charger_hurts_nobody_else_and_heartbeats_are_spread(tmp_p
         assert all(54 <= interval <= 66 for interval in intervals)
 
     survive(tmp_path, "flaps", play)
+
+
+def test_t8_a_storm_of_reconnects_is_served_and_delays_no_setpoint_of_the_others(tmp_path: Path) -> None:
+    crowd = {f"STORM{n:02}": ("flaps",) for n in range(STORMING)}
+
+    async def play(run: QuirkRun) -> None:
+        await both_charge(run)
+        storm_s = run.now_s
+        for limit_a in (30.0, 20.0, None, 14.0):
+            run.impose(limit_a)
+            await minutes(0.25)
+            assert run.mate_a() <= (limit_a or LIMIT_A)
+        points = [run.simulation.charge_points[ChargerId(name)] for name in crowd]
+        assert min(point.links for point in points) >= 8
+        assert all(point.wire.errors_received == 0 for point in points)
+        served = Counter(event.charger_id for event in run.seen.of(ev.ChargerCommissioned))
+        assert min(served[ChargerId(name)] for name in crowd) >= 8
+        assert run.mate.links == 1
+        sent_s = {e.seq: e.at.monotonic_s for e in run.seen.of(ev.GrantSent) if e.connector_id.charger == MATE}
+        answered = [e for e in run.seen.of(ev.GrantAnswered) if e.connector_id.charger == MATE]
+        late_s = [e.at.monotonic_s - sent_s[e.seq] for e in answered if e.at.monotonic_s >= storm_s and e.seq in sent_s]
+        assert len(late_s) >= 4
+        assert max(late_s) < 0.5
+
+    survive(tmp_path, (), play, others=crowd)
 
 
 def test_t9_a_charger_that_is_away_holds_its_budget_until_its_lease_ends_and_no_longer(tmp_path: Path) -> None:

@@ -99,8 +99,10 @@ def test_after_each_kill_sessions_go_on_where_they_were(killed: DayResult) -> No
     assert killed.report["sessions"]["started"] == len(killed.outcomes)
     # Nobody plugged in again: each vehicle has the one transaction it began with, and charged on under it.
     assert all(len(transactions_of(killed, outcome.connector_id)) == 1 for outcome in killed.outcomes)
-    last = {grant.connector_id for grant in read_grants(killed.journal, run=len(KILLS) + 1) if grant.limit_a >= 6.0}
-    assert last == {outcome.connector_id for outcome in killed.outcomes}
+    # There is not room for all of them at once: each had its turn in one of the later lives.
+    later = [grant for run in range(4, len(KILLS) + 2) for grant in read_grants(killed.journal, run=run)]
+    charged = {grant.connector_id for grant in later if grant.limit_a >= 6.0}
+    assert charged == {outcome.connector_id for outcome in killed.outcomes}
 
 
 def test_after_each_kill_nothing_rises_before_what_was_falling_has_arrived(killed: DayResult) -> None:

@@ -116,6 +116,7 @@ class Aspect(StrEnum):
     STACK_LEVEL = "stack-level"
     LEASES = "leases"
     KIND = "kind"
+    CLOCK = "clock"
     PAUSE = "pause"
     DELAY = "delay"
     DRAW = "draw"
@@ -150,7 +151,8 @@ class Learned:
         model: vendor, model and firmware of which it was learned.
         fallback_purpose: purpose under which it took its fallback; None while it took none.
         leases: it takes profiles with an end; None while nobody tried.
-        relative: it takes no Absolute schedules, or has a clock that none should rest on.
+        relative: it takes no Absolute schedules.
+        clock_off: its clock is so far off that no schedule should rest on it.
         lowest_a: lowest limit it can be kept at; above 0 for one that cannot be paused.
         delay_s: time it takes until an accepted limit acts.
         gain: current it draws, over the limit in force.
@@ -169,6 +171,7 @@ class Learned:
     max_stack_level: int = 1
     leases: bool | None = None
     relative: bool = False
+    clock_off: bool = False
     lowest_a: float = 0.0
     delay_s: float = 0.0
     gain: float = 1.0

@@ -18,6 +18,7 @@ FIELDS: Mapping[Aspect, tuple[str, ...]] = MappingProxyType(
         Aspect.STACK_LEVEL: ("max_stack_level",),
         Aspect.LEASES: ("leases",),
         Aspect.KIND: ("relative",),
+        Aspect.CLOCK: ("clock_off",),
         Aspect.PAUSE: ("lowest_a",),
         Aspect.DELAY: ("delay_s",),
         Aspect.DRAW: ("gain",),

@@ -87,7 +87,7 @@ def _completed(charger: Charger, number: int, event: ConnectorMetered) -> Connec
         charger.note_draw(number, current_a, now_s)
     if fresh:
         charger.note_delay(number, current_a, now_s)
-    charger.note_proof(number, current_a, now_s, fresh=fresh)
+    charger.note_proof(number, current_a, now_s, fresh=fresh, exact=reading.current_a is not None)
     return event
 
 

@@ -60,3 +60,15 @@ def test_a_power_that_stays_the_same_is_no_current_that_came_down() -> None:
     assert proof.current_a(1, power_kw, 11.0) == pytest.approx(11.0)
     proof.told(1, 8.0, 11.0, 0.0)
     assert proof.current_a(1, power_kw, 8.0) == pytest.approx(11.0)
+
+
+def test_a_power_from_a_register_may_err_by_an_ampere() -> None:
+    exact, coarse = told_to_come_down(), told_to_come_down()
+    proven = [
+        (
+            exact.stands(1, current_a, FOLLOWED_S + n, fresh=True),
+            coarse.stands(1, current_a, FOLLOWED_S + n, fresh=True, exact=False),
+        )
+        for n, current_a in enumerate((7.3, 8.4, 8.9))
+    ]
+    assert proven[-1] == (False, True)
