@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from twin_core.car_limits import CarLimits
 from twin_core.dispatch import wishes
 from twin_core.estimation import EstimationSettings, bounds
 from twin_core.forecasting.foresight import Foresight
@@ -111,7 +112,7 @@ class Twin:
         self.monitor = ObedienceMonitor(self.envelope, thresholds=self.settings.monitor)
         self.probation = Probation(self.envelope)
         self._verdicts: dict[ConnectorId, Verification] = {}
-        self._car_limits_a: dict[ConnectorId, float] = {}
+        self._cars = CarLimits()
         self._counts = _Counts()
         self._sessions_reported = 0
         self.foresight = Foresight()
@@ -130,7 +131,7 @@ class Twin:
                 self._counts.outcomes[event.outcome] += 1
             case ev.TransactionStarted() | ev.TransactionStopped():
                 self._verdicts.pop(event.connector_id, None)
-                self._car_limits_a.pop(event.connector_id, None)
+                self._cars.left(event.connector_id)
             case _:
                 pass
 
@@ -159,7 +160,7 @@ class Twin:
             self._learn(verification)
         verifications += tuple(self._revised())
         snapshot = self.snapshot(now)
-        asked = wishes(snapshot, self._car_limits_a, self.settings.estimation, self.probation.ceilings(now))
+        asked = wishes(snapshot, self._cars.offers(now), self.settings.estimation, self.probation.ceilings(now))
         base = bounds({node_id: node.base for node_id, node in snapshot.nodes.items()})
         decision = self.envelope.decide(asked, base, now)
         return CycleReport(
@@ -181,9 +182,9 @@ class Twin:
         self._counts.verdicts[verification.verdict] += 1
         if verification.verdict is Verdict.LIMITED_BY_CAR and verification.measured_a is not None:
             if self._takes_less(verification, verification.measured_a):
-                self._car_limits_a[verification.connector_id] = verification.measured_a
+                self._cars.took_less(verification.connector_id, verification.measured_a, verification.at)
         elif verification.verdict is Verdict.OBEYED:
-            self._car_limits_a.pop(verification.connector_id, None)
+            self._cars.took_all(verification.connector_id, verification.at)
 
     def _takes_less(self, verification: Verification, measured_a: float) -> bool:
         """Whether it is the vehicle that took less than its limit, and not its charger that passed on no more."""

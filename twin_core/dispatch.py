@@ -8,9 +8,11 @@ to lose is wished all it takes. Where the site has no room for that, the envelop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from twin_core.car_limits import Offer
 from twin_core.estimation import EstimationSettings, charging_time_h, kw_per_a, remaining_kwh, usable_current_a
 from twin_core.models.ids import ConnectorId
 from twin_core.models.plan import Plan
@@ -19,8 +21,7 @@ from twin_core.models.session import Session
 from twin_core.safety.decision import Wish
 from twin_core.snapshot import ConnectorView, Snapshot
 
-CAR_ROOM_A = 2.0
-"""Offered above what a car was seen to take, so that one that takes more is noticed."""
+_ANYTHING = Offer(MINIMUM_CURRENT_A, math.inf)
 
 NEGLIGIBLE_KW = 0.01
 
@@ -61,21 +62,19 @@ class _CurrentStep:
 
 def wishes(
     snapshot: Snapshot,
-    car_limits_a: Mapping[ConnectorId, float],
+    offers: Mapping[ConnectorId, Offer],
     estimation: EstimationSettings,
     probes_a: Mapping[ConnectorId, float] | None = None,
 ) -> tuple[Wish, ...]:
     """One wish for every connector with a session, least laxity first.
 
     Args:
-        car_limits_a: current per phase that cars were last seen to be content with below their grant.
+        offers: what is worth offering to the vehicles of which something is known, see `car_limits`.
         probes_a: what chargers that have yet to show that they keep a limit are to be offered, whatever is planned.
     """
     current, probes_a = _current_step(snapshot), probes_a or {}
     targets = [
-        _target(
-            session, view, snapshot, current, car_limits_a.get(view.spec.id), probes_a.get(view.spec.id), estimation
-        )
+        _target(session, view, snapshot, current, offers.get(view.spec.id), probes_a.get(view.spec.id), estimation)
         for session, view in snapshot.sessions()
         if view.online
     ]
@@ -88,7 +87,7 @@ def _target(
     view: ConnectorView,
     snapshot: Snapshot,
     current: _CurrentStep | None,
-    content_a: float | None,
+    offer: Offer | None,
     probe_a: float | None,
     estimation: EstimationSettings,
 ) -> _Target:
@@ -103,11 +102,12 @@ def _target(
         soon_a = usable_a if laxity_h < LAST_H else min(usable_a, left_kwh / LAST_H / per_a)
         if soon_a > wanted_a and left_kwh <= usable_a * per_a * LAST_H:
             wanted_a, reason = soon_a, "finishing"
-    if planned_kw > NEGLIGIBLE_KW and wanted_a < MINIMUM_CURRENT_A:
-        wanted_a, reason = MINIMUM_CURRENT_A, "minimum current"
-    ceiling_a = view.spec.hardware_max_a if content_a is None else max(content_a + CAR_ROOM_A, MINIMUM_CURRENT_A)
-    if wanted_a > ceiling_a:
-        wanted_a, reason = ceiling_a, "car limit"
+    least_a, most_a = offer or _ANYTHING
+    if planned_kw > NEGLIGIBLE_KW and wanted_a < least_a:
+        wanted_a, reason = least_a, "minimum current"
+    most_a = min(most_a, view.spec.hardware_max_a)
+    if wanted_a > most_a:
+        wanted_a, reason = most_a, "car limit"
     if probe_a is not None:
         wanted_a, reason = min(probe_a, view.spec.hardware_max_a), "not seen to keep a limit yet"
     if view.imposed_a is not None and not wanted_a <= view.imposed_a:

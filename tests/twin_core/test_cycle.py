@@ -36,8 +36,8 @@ class Loop:
         self.twin = told
         self.now = 0.0
 
-    def run(self, seconds: float, current_a: float | None = None) -> CycleReport:
-        """Let time pass while the car at A draws this; what was granted, when None."""
+    def run(self, seconds: float, current_a: float | None = None, needs_a: float = 0.0) -> CycleReport:
+        """Let time pass while the car at A draws this, all it is granted when None, and nothing below `needs_a`."""
         until = self.now + seconds
         while True:
             self.now += 2.0
@@ -46,6 +46,7 @@ class Loop:
                 tell(self.twin, *taken(grant, self.now))
             granted_a = report.decision.allotments[A].limit_a
             drawn_a = granted_a if current_a is None else min(current_a, granted_a)
+            drawn_a = drawn_a if drawn_a >= needs_a else 0.0
             tell(self.twin, draws("A", drawn_a, self.now + 1.0))
             if self.now >= until:
                 return report
@@ -139,6 +140,25 @@ def test_a_car_that_wants_more_again_is_noticed_and_given_it() -> None:
     report = loop.run(120)
     assert report.decision.allotments[A].limit_a >= 29.0
     assert report.setpoints.obeyed >= 1
+
+
+def test_a_car_that_begins_at_ten_amperes_only_is_found_out_and_kept_above_them() -> None:
+    loop = charging()
+    asleep = loop.run(240, current_a=0.0)
+    assert asleep.decision.allotments[A].limit_a == 6.0
+    offered = [loop.run(10, needs_a=10.0).decision.allotments[A].limit_a for _ in range(90)]
+    assert 8.0 in offered
+    assert offered[-1] >= 29.0
+    drawing = offered[offered.index(10.0) :]
+    assert min(drawing) >= 10.0
+
+
+def test_a_car_that_takes_nothing_whatever_it_is_offered_leaves_the_rest_to_others_most_of_the_time() -> None:
+    loop = charging()
+    loop.run(60, current_a=0.0)
+    offered = [loop.run(10, current_a=0.0).decision.allotments[A].limit_a for _ in range(360)]
+    assert max(offered) == 16.0
+    assert sum(limit_a > 6.0 for limit_a in offered) < 0.45 * len(offered)
 
 
 def test_what_was_learned_of_a_car_leaves_with_it() -> None:

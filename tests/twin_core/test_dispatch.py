@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.fakes import EPOCH, instant
 from tests.sites import charger, connector_id, site
 from tests.twin_core.facts import plan_of, plugged_in, ready
-from twin_core.dispatch import CAR_ROOM_A, wishes
+from twin_core.car_limits import Offer
+from twin_core.dispatch import wishes
 from twin_core.estimation import EstimationSettings
 from twin_core.models import events as ev
 from twin_core.models.ids import ChargerId, ConnectorId
@@ -29,8 +30,8 @@ def seen(*events: ev.Event, at: float = 0.0, chargers: tuple[str, ...] = ("A", "
     return take_snapshot(state, instant(at), EstimationSettings())
 
 
-def wished(snapshot: Snapshot, content_a: dict[ConnectorId, float] | None = None) -> dict[ConnectorId, Wish]:
-    return {wish.connector_id: wish for wish in wishes(snapshot, content_a or {}, EstimationSettings())}
+def wished(snapshot: Snapshot, offers: dict[ConnectorId, Offer] | None = None) -> dict[ConnectorId, Wish]:
+    return {wish.connector_id: wish for wish in wishes(snapshot, offers or {}, EstimationSettings())}
 
 
 def one_car(power_kw: float, **stay: float | None) -> list[ev.Event]:
@@ -49,14 +50,15 @@ def test_what_is_planned_below_the_minimum_is_wished_at_the_minimum_and_says_so(
     assert wished(seen(*one_car(6.9)))[A].limit_a == pytest.approx(10.0)
 
 
-def test_a_car_that_takes_little_gets_a_little_room_above_and_never_less_than_the_minimum() -> None:
-    snapshot = seen(*one_car(20.0))
-    assert wished(snapshot, {A: 13.0})[A] == Wish(A, 13.0 + CAR_ROOM_A, "car limit")
-    assert wished(snapshot, {A: 1.0})[A] == Wish(A, 6.0, "car limit")
+def test_a_car_is_wished_what_is_worth_offering_to_it() -> None:
+    assert wished(seen(*one_car(20.0)), {A: Offer(6.0, 15.0)})[A] == Wish(A, 15.0, "car limit")
+    assert wished(seen(*one_car(2.0)), {A: Offer(8.0, 15.0)})[A] == Wish(A, 8.0, "minimum current")
+    assert wished(seen(*one_car(0.0)), {A: Offer(8.0, 15.0)})[A] == Wish(A, 0.0, "plan")
+    assert wished(seen(*one_car(20.0)), {A: Offer(40.0, 40.0)})[A].limit_a <= 32.0
 
 
 def test_a_car_limit_never_raises_what_is_planned() -> None:
-    assert wished(seen(*one_car(6.9)), {A: 30.0})[A].limit_a == pytest.approx(10.0)
+    assert wished(seen(*one_car(6.9)), {A: Offer(6.0, 30.0)})[A].limit_a == pytest.approx(10.0)
 
 
 def test_in_the_step_of_its_departure_the_mean_is_spread_over_the_part_the_car_is_here() -> None:
