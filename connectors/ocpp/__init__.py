@@ -15,6 +15,7 @@ Which file for which task:
 - `translate`       what a charger reports, as events in kW, kWh and A by grid phase
 - `profiles`        a grant or a fallback, as a SetChargingProfile payload
 - `charger`         what is known of a charger while it is connected, and what is learned of it for good
+- `proof`, `clipping`  whether its draw shows that it keeps its limits, and limits that others left in it
 - `own_clock`, `registers`  a charger's clock and energy registers, where they cannot be what they say
 - `bookkeeping`     transactions that charger and ledger see differently, and vehicles that sleep
 - `commissioning`   the boot order: fallback, read back, abilities, configuration

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from connectors.ocpp.charger import ChargerMemory
 from gateway.clock import LoopClock
 from gateway.depot import Depot, DepotOptions
@@ -33,6 +35,7 @@ BehaviourT = TypeVar("BehaviourT")
 ODD, MATE = ChargerId("ODD"), ChargerId("MATE")
 LIMIT_A = 44.0
 HARDWARE_A = 32.0
+EVEN_A = LIMIT_A / 2
 
 SITE = """
 name = "quirks"
@@ -247,3 +250,17 @@ def survive(data_dir: Path, quirks: tuple[str, ...] | str, play: Play, *, breach
 
 async def minutes(n: float) -> None:
     await asyncio.sleep(60.0 * n)
+
+
+async def both_charge(run: QuirkRun, odd_a: float = EVEN_A, mate_a: float = EVEN_A, *, after_min: float = 1.5) -> None:
+    """Two cars come; after a while each draws what it should."""
+    await minutes(0.5)
+    await run.plug()
+    await run.plug(run.mate)
+    await minutes(after_min)
+    assert run.odd_a() == pytest.approx(odd_a, abs=0.1)
+    assert run.mate_a() == pytest.approx(mate_a, abs=0.1)
+
+
+def about_fallback(event: ev.Event) -> bool:
+    return isinstance(event, ev.FallbackConfirmed | ev.FallbackRefused) and event.connector_id.charger == ODD
