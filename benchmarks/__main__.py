@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import envelope_speed, loop_lag, ocpp_throughput, planning
+from benchmarks import envelope_speed, loop_lag, ocpp, planning
 
 BENCHMARKS: dict[str, Callable[[], list[dict[str, object]]]] = {
-    "ocpp_throughput": ocpp_throughput.run,
+    "ocpp": ocpp.run,
     "loop_lag": loop_lag.run,
     "planning": planning.run,
     "envelope_speed": envelope_speed.run,

@@ -1,0 +1,12 @@
+"""Which part of the benchmark makes which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.ocpp import throughput
+from benchmarks.ocpp.row import Row
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "throughput": throughput.rows,
+}
