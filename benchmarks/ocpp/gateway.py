@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,10 +25,13 @@ from tests.fakes import ListedChargers, MemoryLedger
 from twin_core.cycle import Twin
 from twin_core.models import events as ev
 from twin_core.models.charger import ChargerSpec, ConnectorSpec
-from twin_core.models.grant import Grant
+from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, NodeId
 from twin_core.models.site import Node, NodeKind, SiteTree
 from twin_core.runtime import Runtime
+
+_RETURN = ("ChargerBooted", "ConnectorStatusReported", "ChargerCommissioned")
+"""What the twin hears of each charger that is back."""
 
 
 def charger_name(number: int) -> ChargerId:
@@ -35,24 +40,41 @@ def charger_name(number: int) -> ChargerId:
 
 
 class TakenIn:
-    """A journal that writes nothing and counts, by kind, what the twin has taken in."""
+    """A journal that writes nothing: it counts, by kind, what the twin has taken in, and times setpoints.
+
+    Attributes:
+        setpoint_s: of each setpoint, from the decision to its charger's answer in the twin.
+        unclear: setpoints that no charger accepted.
+    """
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
+        self.setpoint_s: list[float] = []
+        self.unclear = 0
+        self._decided_s: dict[tuple[ConnectorId, int], float] = {}
 
     def record(self, event: ev.Event) -> None:
         """See `Journal.record`."""
         self.events[type(event).__name__] += 1
+        if isinstance(event, ev.GrantAnswered):
+            decided_s = self._decided_s.pop((event.connector_id, event.seq), None)
+            if event.outcome is not GrantOutcome.ACCEPTED:
+                self.unclear += 1
+            elif decided_s is not None:
+                self.setpoint_s.append(time.monotonic() - decided_s)
 
     async def reserve(self, grants: Sequence[Grant]) -> None:
         """See `Journal.reserve`."""
+        for grant in grants:
+            self._decided_s[grant.connector_id, grant.seq] = time.monotonic()
 
 
 class Gateway:
     """Everything of a gateway that a message passes."""
 
     def __init__(self, chargers: int, system: type[CentralSystem], settings: CentralSystemSettings) -> None:
-        clock = WallClock()
+        clock = self._clock = WallClock()
+        self._limit_a = 32.0
         tree = site(chargers)
         self.taken_in = TakenIn()
         twin = Twin(tree, since=clock.now().utc)
@@ -65,13 +87,63 @@ class Gateway:
         async with self.system:
             control = asyncio.create_task(self.runtime.run(self.system), name="control")
             state(port=self.system.port, loop=loop_name(), **usage())
-            await answer_questions(mark=self.mark)
+            await answer_questions(mark=self.mark, lower=self.lower, storm=self.storm)
             control.cancel()
 
     async def mark(self) -> Answer:
         """How far it is."""
         told = self.taken_in.events
         return {**usage(), "connected": len(self.system.connected), "told": dict(told)}
+
+    async def lower(self, first: str, seconds: str) -> Answer:
+        """Lower the limits of the chargers from `first` on for a while, and tell how long setpoints took."""
+        self.taken_in.setpoint_s.clear()
+        self.taken_in.unclear = 0
+        try:
+            async with asyncio.timeout(float(seconds)):
+                await self._keep_lowering(int(first))
+        except TimeoutError:
+            pass
+        return self._setpoints()
+
+    async def storm(self, others: str, patience_s: str) -> Answer:
+        """The same from now until the chargers before `others` have booted, said how they are, and are set up anew.
+
+        Returns:
+            Moments on the machine's monotonic clock; None for what did not happen in time.
+        """
+        self.taken_in.setpoint_s.clear()
+        self.taken_in.unclear = 0
+        told, before = self.taken_in.events, Counter(self.taken_in.events)
+        lowering = asyncio.create_task(self._keep_lowering(int(others)))
+        happened: dict[str, float | None] = dict.fromkeys(_RETURN)
+        end_s = time.monotonic() + float(patience_s)
+        while None in happened.values() and time.monotonic() < end_s:
+            await asyncio.sleep(0.01)
+            for what, since_s in happened.items():
+                if since_s is None and told[what] - before[what] >= int(others):
+                    happened[what] = time.monotonic()
+        lowering.cancel()
+        return {**self._setpoints(), "happened": happened}
+
+    def _setpoints(self) -> Answer:
+        taken_s = sorted(self.taken_in.setpoint_s)
+        worst_s = taken_s[min(len(taken_s) - 1, int(0.99 * len(taken_s)))] if taken_s else math.nan
+        return {"count": len(taken_s), "unclear": self.taken_in.unclear, "p99_ms": 1e3 * worst_s}
+
+    async def _keep_lowering(self, first: int) -> None:
+        """Every half second another half ampere less, so that a setpoint for each of them is due at once."""
+        connectors = [
+            connector for connector in self.runtime.twin.state.connectors if connector.charger >= charger_name(first)
+        ]
+        while True:
+            self._limit_a -= 0.5
+            for connector in connectors:
+                now = self._clock.now()
+                self.runtime.put(
+                    ev.ConnectorLimited(at=now, connector_id=connector, limit_a=self._limit_a, source="bench")
+                )
+            await asyncio.sleep(0.5)
 
 
 def site(chargers: int) -> SiteTree:

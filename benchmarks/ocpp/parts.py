@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.ocpp import throughput
+from benchmarks.ocpp import crowds, throughput
 from benchmarks.ocpp.row import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "throughput": throughput.rows,
+    "idle": crowds.idle_rows,
+    "storm": crowds.storm_rows,
 }

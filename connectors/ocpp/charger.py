@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from connectors.ocpp.flag import Flag
 from connectors.ocpp.own_clock import OwnClock
 from connectors.ocpp.profiles import ProfileStyle
 from connectors.ocpp.refusals import LinkCounters, Refusals
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 STEPS_LOST_BEFORE_SKIP = 2
 """A set-up step during which the link broke this often in a row is left out for this charger from then on."""
+
+STOPPED_KEPT = 16
 
 FOLLOWED_S = 15.0
 """After so long a vehicle has followed a limit."""
@@ -225,7 +227,7 @@ class Charger:
     transactions: dict[int, TransactionId] = field(default_factory=dict)
     n_phases: dict[int, tuple[TransactionId, int]] = field(default_factory=dict)
     tx_profile_in: dict[int, TransactionId] = field(default_factory=dict)
-    stopped: deque[TransactionId] = field(default_factory=lambda: deque(maxlen=16))
+    stopped: list[TransactionId] = field(default_factory=list)
     registers: dict[int, tuple[float, float]] = field(default_factory=dict)
     status: dict[int, tuple[ConnectorStatus, float]] = field(default_factory=dict)
     strangers: dict[int, Stranger] = field(default_factory=dict)
@@ -242,8 +244,8 @@ class Charger:
     own_clock: OwnClock = field(default_factory=OwnClock)
     repairs: dict[int, Register] = field(default_factory=dict)
     told: Learned | None = None
-    boot_answered: asyncio.Event = field(default_factory=asyncio.Event)
-    commissioned: asyncio.Event = field(default_factory=asyncio.Event)
+    boot_answered: Flag = field(default_factory=Flag)
+    commissioned: Flag = field(default_factory=Flag)
     connectors: dict[int, ConnectorSpec] = field(init=False)
     counters: LinkCounters = field(init=False)
 
@@ -284,6 +286,7 @@ class Charger:
         if self.transactions.get(connector) == transaction:
             del self.transactions[connector]
         self.stopped.append(transaction)
+        del self.stopped[:-STOPPED_KEPT]
 
     def fallback_a(self, connector: ConnectorSpec) -> float:
         """The fallback it is asked to keep: the installed one, or the lowest limit it can be kept at."""
