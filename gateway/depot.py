@@ -26,6 +26,7 @@ from connectors.store.recovery import recover
 from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.charger_news import ChargerNews
+from gateway.collector import collect_fully
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
@@ -309,6 +310,8 @@ class Depot:
         """Once an hour: learn of the past, remove what is older than is kept, lay out prices before they run out."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
+            if not self.options.virtual:
+                collect_fully()
             now = self._clock.now()
             if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
                 self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))

@@ -78,9 +78,10 @@ class Crowd:
 async def main(port: int, first: int, count: int, what: str) -> None:
     """Live until the parent is done."""
     logging.disable(logging.WARNING)
-    crowd = Crowd(port, first, count, charging=what == "charging")
     gc.collect()
-    state(**usage())
+    empty = usage()
+    crowd = Crowd(port, first, count, charging=what == "charging")
+    state(empty_mb=empty["rss_mb"], **usage())
     async with asyncio.TaskGroup() as tasks:
         await crowd.switch_on(tasks)
         state(**await crowd.mark())

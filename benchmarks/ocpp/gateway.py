@@ -20,6 +20,7 @@ from benchmarks.ocpp.child import Answer, answer_questions, loop_name, run, stat
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
 from gateway.clock import WallClock
+from gateway.collector import hold_full_collections
 from gateway.planner_process import InlineSolver
 from tests.fakes import ListedChargers, MemoryLedger
 from twin_core.cycle import Twin
@@ -132,18 +133,15 @@ class Gateway:
         return {"count": len(taken_s), "unclear": self.taken_in.unclear, "p99_ms": 1e3 * worst_s}
 
     async def _keep_lowering(self, first: int) -> None:
-        """Every half second another half ampere less, so that a setpoint for each of them is due at once."""
-        connectors = [
-            connector for connector in self.runtime.twin.state.connectors if connector.charger >= charger_name(first)
-        ]
+        """Half an ampere less for one after the other, all of them twice a second, each time worth a setpoint."""
+        connectors = [each for each in self.runtime.twin.state.connectors if each.charger >= charger_name(first)]
         while True:
             self._limit_a -= 0.5
             for connector in connectors:
                 now = self._clock.now()
-                self.runtime.put(
-                    ev.ConnectorLimited(at=now, connector_id=connector, limit_a=self._limit_a, source="bench")
-                )
-            await asyncio.sleep(0.5)
+                limited = ev.ConnectorLimited(at=now, connector_id=connector, limit_a=self._limit_a, source="benchmark")
+                self.runtime.put(limited)
+                await asyncio.sleep(0.5 / len(connectors))
 
 
 def site(chargers: int) -> SiteTree:
@@ -160,6 +158,7 @@ def site(chargers: int) -> SiteTree:
 async def main(transport: str, chargers: int) -> None:
     """Serve over one transport."""
     logging.disable(logging.WARNING)
+    hold_full_collections()
     # No charger of flesh and blood sends a thousand messages a second: the flood guard is out of the way here.
     settings = CentralSystemSettings(port=0, messages_per_s=1e6, message_burst=1_000_000)
     system = CentralSystem

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.ocpp import crowds, throughput
+from benchmarks.ocpp import crowds, points, throughput
 from benchmarks.ocpp.row import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "throughput": throughput.rows,
     "idle": crowds.idle_rows,
     "storm": crowds.storm_rows,
+    "points": points.rows,
 }
