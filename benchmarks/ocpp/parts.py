@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.ocpp import crowds, points, throughput
+from benchmarks.ocpp import crowds, points, strict, throughput
 from benchmarks.ocpp.row import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -12,4 +12,5 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "idle": crowds.idle_rows,
     "storm": crowds.storm_rows,
     "points": points.rows,
+    "strict": strict.rows,
 }
