@@ -132,7 +132,8 @@ class Runtime:
             self._urgent.clear()
             begun_s = loop.time()
             await self.tick()
-            await asyncio.sleep(REST * (loop.time() - begun_s))
+            # No longer than the next tick is away: a slow disk may not delay what follows a fact any further.
+            await asyncio.sleep(min(self._settings.tick_s, REST * (loop.time() - begun_s)))
 
     def take_in(self, events: Sequence[ev.Event]) -> bool:
         """Apply and journal facts; True when one of them calls for a new plan."""

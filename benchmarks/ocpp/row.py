@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 Row = dict[str, Any]
@@ -52,4 +53,4 @@ def shown(row: Row) -> str:
 
 def _rounded(value: float) -> float:
     """To three figures behind the point where it is small, to whole ones where it is large."""
-    return round(value) if abs(value) >= 1000 else round(value, 3)
+    return round(value) if math.isfinite(value) and abs(value) >= 1000 else round(value, 3)
