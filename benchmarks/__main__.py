@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import envelope_speed, loop_lag, ocpp, planning
+from benchmarks import envelope_speed, loop_lag, planning
+from benchmarks.ocpp import parts as ocpp
 
 BENCHMARKS: dict[str, Callable[[], list[dict[str, object]]]] = {
     "ocpp": ocpp.run,

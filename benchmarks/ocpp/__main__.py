@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.ocpp import run
-from benchmarks.ocpp.parts import PARTS
+from benchmarks.ocpp.parts import PARTS, run
 
 if __name__ == "__main__":
     if unknown := set(sys.argv[1:]) - set(PARTS):
