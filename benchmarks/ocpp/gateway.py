@@ -29,7 +29,7 @@ from twin_core.models.charger import ChargerSpec, ConnectorSpec
 from twin_core.models.grant import Grant, GrantOutcome
 from twin_core.models.ids import ChargerId, ConnectorId, NodeId
 from twin_core.models.site import Node, NodeKind, SiteTree
-from twin_core.runtime import Runtime
+from twin_core.runtime import Runtime, RuntimeSettings
 
 _RETURN = ("ChargerBooted", "ConnectorStatusReported", "ChargerCommissioned")
 """What the twin hears of each charger that is back."""
@@ -79,7 +79,8 @@ class Gateway:
         tree = site(chargers)
         self.taken_in = TakenIn()
         twin = Twin(tree, since=clock.now().utc)
-        self.runtime = Runtime(twin, clock=clock, journal=self.taken_in, solver=InlineSolver("equal_share"))
+        solver = InlineSolver("equal_share")
+        self.runtime = Runtime(twin, clock=clock, journal=self.taken_in, solver=solver, settings=rhythm(chargers))
         directory = ListedChargers({spec.id: spec for spec in tree.chargers})
         self.system = system(settings, clock=clock, sink=self.runtime, ledger=MemoryLedger(), directory=directory)
 
@@ -142,6 +143,11 @@ class Gateway:
                 limited = ev.ConnectorLimited(at=now, connector_id=connector, limit_a=self._limit_a, source="benchmark")
                 self.runtime.put(limited)
                 await asyncio.sleep(0.5 / len(connectors))
+
+
+def rhythm(chargers: int) -> RuntimeSettings:
+    """By default, and slower with thousands of chargers: a tick takes 10 ms for each thousand."""
+    return RuntimeSettings() if chargers <= 2000 else RuntimeSettings(tick_s=20.0, plan_spacing_s=20.0)
 
 
 def site(chargers: int) -> SiteTree:
