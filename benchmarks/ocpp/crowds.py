@@ -14,7 +14,7 @@ RETURNING, OTHERS = 1000, 60
 RETURN_MOST_S = 5.0
 SETPOINT_MOST_MS = 100.0
 _SETTLE_S = 10.0
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 def idle_rows() -> list[Row]:

@@ -39,9 +39,6 @@ __all__ = ["CentralSystem", "CentralSystemSettings"]
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 1024
-"""Links that may wait to be taken; of a thousand chargers that redial at once, others would try seconds later."""
-
 # What clients do wrong before they are chargers is refused and counted here; the library need not log it as an error.
 _wire_logger = logging.getLogger(f"{__name__}.wire")
 _wire_logger.setLevel(logging.CRITICAL)
@@ -127,7 +124,6 @@ class CentralSystem:
             close_timeout=settings.close_timeout_s,
             server_header=None,
             logger=_wire_logger,
-            backlog=BACKLOG,
         )
 
     async def __aexit__(
