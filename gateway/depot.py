@@ -26,7 +26,7 @@ from connectors.store.recovery import recover
 from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.charger_news import ChargerNews
-from gateway.collector import collect_fully
+from gateway.collector import collect_now_and_then
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
@@ -176,6 +176,7 @@ class Depot:
                 tasks.create_task(self._follow_peak(), name="billing peak")
             if not self.options.virtual:
                 tasks.create_task(self.lag.run(), name="loop lag")
+                tasks.create_task(collect_now_and_then(), name="garbage")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 
@@ -310,8 +311,6 @@ class Depot:
         """Once an hour: learn of the past, remove what is older than is kept, lay out prices before they run out."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            if not self.options.virtual:
-                collect_fully()
             now = self._clock.now()
             if self.runtime.twin.state.tariff.starts[-1] - now.utc < TARIFF_AHEAD:
                 self.runtime.put(TariffChanged(at=now, tariff=tariff(self.site, now.utc)))

@@ -20,7 +20,7 @@ from benchmarks.ocpp.child import Answer, answer_questions, loop_name, run, stat
 from connectors.ocpp.central_system import CentralSystem
 from connectors.ocpp.settings import CentralSystemSettings
 from gateway.clock import WallClock
-from gateway.collector import hold_full_collections
+from gateway.collector import collect_now_and_then, hold_full_collections
 from gateway.planner_process import InlineSolver
 from tests.fakes import ListedChargers, MemoryLedger
 from twin_core.cycle import Twin
@@ -88,9 +88,11 @@ class Gateway:
         """Listen, control, and answer the parent until it is done."""
         async with self.system:
             control = asyncio.create_task(self.runtime.run(self.system), name="control")
+            garbage = asyncio.create_task(collect_now_and_then(), name="garbage")
             state(port=self.system.port, loop=loop_name(), **usage())
             await answer_questions(mark=self.mark, lower=self.lower, storm=self.storm)
-            control.cancel()
+            for task in (control, garbage):
+                task.cancel()
 
     async def mark(self) -> Answer:
         """How far it is."""

@@ -1,14 +1,15 @@
-"""Full garbage collections happen by hand only, and then find what is left."""
+"""Full garbage collections happen every five minutes only, and then find what is left."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from gateway.collector import collect_fully, hold_full_collections
+from gateway.collector import collect_now_and_then, hold_full_collections
 
 
 class Knot:
@@ -25,7 +26,9 @@ def thresholds() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_old_garbage_waits_for_the_call_however_much_is_made_meanwhile() -> None:
+async def test_old_garbage_waits_for_its_time_however_much_is_made_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     hold_full_collections()
     knot = Knot()
     gone = weakref.ref(knot)
@@ -36,5 +39,8 @@ def test_old_garbage_waits_for_the_call_however_much_is_made_meanwhile() -> None
     assert gc.get_stats()[2]["collections"] == full
     assert gone() is not None
     assert len(kept) == 300_000
-    collect_fully()
+    monkeypatch.setattr("gateway.collector.COLLECT_EVERY_S", 0.01)
+    collecting = asyncio.create_task(collect_now_and_then())
+    await asyncio.sleep(0.2)
     assert gone() is None
+    collecting.cancel()
