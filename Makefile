@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-planning services clean
+.PHONY: demo test check bench bench-planning bench-ocpp services clean
 
 demo: $(STAMP)   ## a depot run live on real sockets, with its panel in the browser
 	$(BIN)/depot demo --speed 60
@@ -23,6 +23,9 @@ bench: $(STAMP)  ## speed beside peers, printed and written to build/bench/
 
 bench-planning: $(STAMP)  ## planning beside its peers; build/bench/planning.json
 	$(BIN)/python -m benchmarks planning
+
+bench-ocpp: $(STAMP)  ## OCPP: throughput, crowds, virtual charge points, a virtual day; build/bench/ocpp.json
+	$(BIN)/python -m benchmarks ocpp
 
 services:        ## the real servers the tests use, from Debian's packages (root)
 	sh deploy/test-services.sh

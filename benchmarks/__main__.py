@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import envelope_speed, loop_lag, ocpp_throughput, planning
+from benchmarks import envelope_speed, loop_lag, planning
+from benchmarks.ocpp import parts as ocpp
 
 BENCHMARKS: dict[str, Callable[[], list[dict[str, object]]]] = {
-    "ocpp_throughput": ocpp_throughput.run,
+    "ocpp": ocpp.run,
     "loop_lag": loop_lag.run,
     "planning": planning.run,
     "envelope_speed": envelope_speed.run,

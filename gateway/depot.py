@@ -27,6 +27,7 @@ from connectors.store.upstream import UpstreamOutbox
 from gateway.billing_peak import QUARTER_S, peak_so_far_kw
 from gateway.caught import Caught
 from gateway.charger_news import ChargerNews
+from gateway.collector import collect_now_and_then
 from gateway.directory import SiteDirectory
 from gateway.learning import foresight_of
 from gateway.loop_lag import LoopLag
@@ -189,6 +190,7 @@ class Depot:
                 tasks.create_task(self.lag.run(), name="loop lag")
                 if self.tls is not None:
                     tasks.create_task(self.tls.watch(), name="certificate")
+                tasks.create_task(collect_now_and_then(), name="garbage")
                 if self.mqtt is not None:
                     tasks.create_task(self.mqtt.run(), name="mqtt")
 

@@ -8,7 +8,6 @@ is set aside as long as there are better ones.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,13 +28,17 @@ PATIENCE_S = 25.0
 STEADY_A = 2.0
 """Chargers' draws that changed by less in all do not spoil a sample."""
 
+_TRACED, _WAYS_KEPT = 16, 64
+_WAITING_MOST, _JUDGED_MOST = 128, 256
+
 
 class CurrentTrace:
     """The latest samples of one connector's current by grid phase."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, PhaseCurrents]] = deque(maxlen=16)
-        self._ways_s: deque[float] = deque(maxlen=64)
+        # Lists: there is a trace for every connector, and an empty deque is ten times as large.
+        self._samples: list[tuple[float, PhaseCurrents]] = []
+        self._ways_s: list[float] = []
 
     def add(self, at_s: float, current_a: PhaseCurrents, way_s: float | None = None) -> None:
         """Take in a sample; one that was held up on its way speaks of the moment it was taken at.
@@ -50,10 +53,12 @@ class CurrentTrace:
         """
         if way_s is not None:
             self._ways_s.append(way_s)
+            del self._ways_s[:-_WAYS_KEPT]
             at_s -= way_s - min(self._ways_s)
         if self._samples:
             at_s = max(at_s, self._samples[-1][0])
         self._samples.append((at_s, current_a))
+        del self._samples[:-_TRACED]
 
     def latest(self, now_s: float) -> PhaseCurrents:
         """The newest sample, if it is not too old; otherwise nothing."""
@@ -90,20 +95,22 @@ class BaseLoadTracker:
     """The base load through one metered node."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[float, PhaseCurrents]] = deque(maxlen=128)
-        self._samples: deque[BaseSample] = deque(maxlen=256)
+        self._waiting: list[tuple[float, PhaseCurrents]] = []
+        self._samples: list[BaseSample] = []
 
     def metered(self, at_s: float, current_a: PhaseCurrents, traces: Iterable[CurrentTrace]) -> None:
         """Take in a sample of the meter, and judge those that have waited long enough."""
         self._waiting.append((at_s, current_a))
+        del self._waiting[:-_WAITING_MOST]
         ripe = []
         while self._waiting and at_s - self._waiting[0][0] >= SETTLE_S:
-            ripe.append(self._waiting.popleft())
+            ripe.append(self._waiting.pop(0))
         if ripe:
             known = list(traces)
             self._samples.extend(_judge(sampled_s, sample, known) for sampled_s, sample in ripe)
+            del self._samples[:-_JUDGED_MOST]
         while self._samples and at_s - self._samples[0].at_s > WINDOW_S + SETTLE_S:
-            self._samples.popleft()
+            del self._samples[0]
 
     def believed(self, now_s: float) -> list[PhaseCurrents]:
         """Samples to believe now: the steady ones, with the calmest of late where those are old; maybe none."""

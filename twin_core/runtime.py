@@ -38,6 +38,12 @@ REPLANNING = (
 )
 """Facts after which the plan in force is not the plan one would make."""
 
+REST = 4.0
+"""After a tick that facts called for, control rests this many times as long as it took before the next of that kind.
+
+A thousand chargers that come back at once call for a thousand ticks, which would leave no time to serve anybody.
+"""
+
 
 class CycleObserver(Protocol):
     """Whoever wants to see every tick: telemetry, the panel, a demo's report."""
@@ -87,6 +93,7 @@ class Runtime:
         self._chargers: ChargerPort | None = None
         self._facts = asyncio.Event()
         self._replan = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._last_sent_a: dict[ConnectorId, float] = {}
         self._storage_failing = False
         self._shedding = False
@@ -102,6 +109,7 @@ class Runtime:
         self._chargers = chargers
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._drain_facts(), name="facts")
+            tasks.create_task(self._heed_facts(), name="urgent ticks")
             tasks.create_task(self._keep_planning(), name="planning")
             tasks.create_task(self._keep_ticking(), name="ticks")
 
@@ -112,10 +120,20 @@ class Runtime:
         while True:
             await self._facts.wait()
             self._facts.clear()
-            urgent = self.take_in(self.inbox.drain())
-            if urgent:
+            if self.take_in(self.inbox.drain()):
                 self._replan.set()
-                await self.tick()
+                self._urgent.set()
+
+    async def _heed_facts(self) -> None:
+        """Tick at once when a fact calls for it, and after a rest when the next one does."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._urgent.wait()
+            self._urgent.clear()
+            begun_s = loop.time()
+            await self.tick()
+            # No longer than the next tick is away: a slow disk may not delay what follows a fact any further.
+            await asyncio.sleep(min(self._settings.tick_s, REST * (loop.time() - begun_s)))
 
     def take_in(self, events: Sequence[ev.Event]) -> bool:
         """Apply and journal facts; True when one of them calls for a new plan."""

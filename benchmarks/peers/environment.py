@@ -7,6 +7,7 @@ import subprocess
 import sys
 import venv
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ class Peer:
     @property
     def _python(self) -> Path:
         return HOME / self.name / "bin" / "python"
+
+
+@cache
+def library_folder(name: str) -> Path | None:
+    """Where the packages of `NAME.txt` lie for programs that need them beside our own; None where pip could not.
+
+    They are on nobody's path unless put there.
+    """
+    folder, wanted = HOME / name, _HERE / f"{name}.txt"
+    stamp = folder / wanted.name
+    if stamp.is_file() and stamp.read_text() == wanted.read_text():
+        return folder.absolute()
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(folder)]
+    if subprocess.run([*command, "-r", str(wanted)], check=False, capture_output=True).returncode:
+        return None
+    stamp.write_text(wanted.read_text())
+    return folder.absolute()
 
 
 def question(problem: PlanningProblem, demand: float) -> dict[str, Any]:

@@ -341,6 +341,10 @@ class CentralSystem:
             return
         identity = identity_in(request.path, self._settings.path)
         spec = self._admitted.pop(connection)
+        # Nobody asks for the words of the handshake again; ten thousand links would keep forty megabytes of them.
+        request.headers.clear()
+        if connection.response is not None:
+            connection.response.headers.clear()
         if identity in self._sessions:
             # Two sockets passed the handshake in the same moment.
             self._refusals.refuse(identity, "duplicate-identity", "another link came first")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from connectors.ocpp.flag import Flag
 from connectors.ocpp.known_models import KnownModels
 from connectors.ocpp.memory import ChargerMemory
 from connectors.ocpp.own_clock import OwnClock
@@ -32,6 +31,7 @@ from twin_core.ports import ChargerDirectory, ChargerUpkeep, Clock, EventSink, T
 
 logger = logging.getLogger(__name__)
 
+STOPPED_KEPT = 16
 
 OFFERED_S = 3.0
 """After so long a charger offers what it was told."""
@@ -110,7 +110,7 @@ class Charger:
     transactions: dict[int, TransactionId] = field(default_factory=dict)
     n_phases: dict[int, tuple[TransactionId, int]] = field(default_factory=dict)
     tx_profile_in: dict[int, TransactionId] = field(default_factory=dict)
-    stopped: deque[TransactionId] = field(default_factory=lambda: deque(maxlen=16))
+    stopped: list[TransactionId] = field(default_factory=list)
     registers: dict[int, tuple[float, float]] = field(default_factory=dict)
     status: dict[int, tuple[ConnectorStatus, float]] = field(default_factory=dict)
     strangers: dict[int, Stranger] = field(default_factory=dict)
@@ -127,8 +127,8 @@ class Charger:
     own_clock: OwnClock = field(default_factory=OwnClock)
     repairs: dict[int, Register] = field(default_factory=dict)
     told: Learned | None = None
-    boot_answered: asyncio.Event = field(default_factory=asyncio.Event)
-    commissioned: asyncio.Event = field(default_factory=asyncio.Event)
+    boot_answered: Flag = field(default_factory=Flag)
+    commissioned: Flag = field(default_factory=Flag)
     connectors: dict[int, ConnectorSpec] = field(init=False)
     counters: LinkCounters = field(init=False)
 
@@ -195,6 +195,7 @@ class Charger:
         if self.transactions.get(connector) == transaction:
             del self.transactions[connector]
         self.stopped.append(transaction)
+        del self.stopped[:-STOPPED_KEPT]
 
     def fallback_a(self, connector: ConnectorSpec) -> float:
         """The fallback it is asked to keep: the installed one, or the lowest limit it can be kept at."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from connectors.ocpp.flag import Flag
 from twin_core.models.grant import Grant
 
 
@@ -12,7 +11,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._waiting: dict[int, Grant] = {}
-        self._filled = asyncio.Event()
+        self._filled = Flag()
 
     def put(self, grant: Grant) -> Grant | None:
         """Leave a grant; returns the one it takes the place of, which then never reaches the wire."""

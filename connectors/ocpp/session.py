@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
@@ -21,6 +21,7 @@ from connectors.ocpp.calls import Answered, CallOutcome, CallTable, Errored
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.clipping import Clipping
 from connectors.ocpp.commissioning import Commissioning, await_boot
+from connectors.ocpp.flag import Flag
 from connectors.ocpp.frames import (
     Call,
     CallError,
@@ -94,12 +95,13 @@ class Session:
         self._books_written = books_written or _nobody
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(settings.messages_per_s, settings.message_burst, self._loop.time())
-        self._durable: asyncio.Queue[tuple[Durable, Call, Instant]] = asyncio.Queue(MAX_DURABLE_WAITING)
+        self._tasks = asyncio.TaskGroup()
+        self._durable: list[tuple[Durable, Call, Instant]] = []
+        self._writer: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._cut = asyncio.Event()
-        self._cut_as = (CLOSE_SILENT, "")
+        self._closing: asyncio.Task[None] | None = None
         self._finished = False
-        self._askable = asyncio.Event()
+        self._askable = Flag()
         self._calls = CallTable(
             self._send,
             charger.counters,
@@ -134,8 +136,8 @@ class Session:
 
     def ask_cut(self, code: int, reason: str) -> None:
         """Close the link soon, with a closing handshake that may take `close_timeout_s`."""
-        self._cut_as = (code, reason)
-        self._cut.set()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._link.close(code, reason), name=f"ocpp {self.charger.spec.id} cut")
 
     def finish(self, reason: str) -> None:
         """Settle everything that depended on the link, at once; later calls do nothing."""
@@ -159,16 +161,9 @@ class Session:
         reason = "cancelled"
         try:
             await self._recall_transactions()
-            async with asyncio.TaskGroup() as tasks:
-                for work in (
-                    self._write_durable,
-                    self._commission,
-                    self._actuation.run,
-                    self._watch,
-                    self._keep_books,
-                    self._close,
-                ):
-                    tasks.create_task(work(), name=f"ocpp {self.charger.spec.id} {work.__name__}")
+            async with self._tasks:
+                for work in (self._commission, self._actuation.run, self._watch, self._keep_books):
+                    self._start(work)
                 await self._read()
         except* _LinkEndedError as ended:
             reason = str(ended.exceptions[0])
@@ -176,6 +171,9 @@ class Session:
             self.finish(reason)
             if self._writing is not None:
                 await self._writing
+
+    def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work(), name=f"ocpp {self.charger.spec.id} {work.__name__}")
 
     async def _recall_transactions(self) -> None:
         """Learn which transactions run already: the charger, or the gateway, may have been away."""
@@ -233,11 +231,14 @@ class Session:
             case Inline(handle):
                 await self._answer(call, handle(self.charger, call.payload, at))
             case Durable():
-                try:
-                    self._durable.put_nowait((route, call, at))
-                except asyncio.QueueFull:
+                if len(self._durable) >= MAX_DURABLE_WAITING:
                     self.charger.refuse("too-many-transactions", call.action)
                     await self._error(call, "InternalError", "too many transaction messages wait for an answer")
+                    return
+                self._durable.append((route, call, at))
+                # A task only while there is something to write: most chargers idle most of the time.
+                if self._writer is None or self._writer.done():
+                    self._writer = self._start(self._write_durable)
             case None:
                 known = call.action in OUTGOING
                 self.charger.refuse("unsupported-action" if known else "unknown-action", call.action)
@@ -271,8 +272,8 @@ class Session:
 
     async def _write_durable(self) -> None:
         """Answer transaction messages, in order, once they are on disk."""
-        while True:
-            route, call, at = await self._durable.get()
+        while self._durable:
+            route, call, at = self._durable.pop(0)
             self._writing = asyncio.create_task(self._write(route, call, at))
             # The link may end while the disk works: what is then written is still a fact, and told as one.
             await asyncio.shield(self._writing)
@@ -341,10 +342,6 @@ class Session:
                 memory.cut_unheard = not memory.pongs
                 self.ask_cut(CLOSE_SILENT, "no sign of life")
                 return
-
-    async def _close(self) -> None:
-        await self._cut.wait()
-        await self._link.close(*self._cut_as)
 
     def _on_silence(self, calls_in_a_row: int) -> None:
         if calls_in_a_row >= self.charger.settings.silent_calls_before_close:

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from gateway.clock import WallClock, new_loop
+from gateway.collector import hold_full_collections
 from gateway.depot import Depot
 from gateway.live_table import live_table
 from gateway.single_gateway import only_gateway
@@ -34,6 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status: 0 after an orderly stop."""
     site, _ = read_site(options.site)
+    hold_full_collections()
     with only_gateway(site.data_dir), asyncio.Runner(loop_factory=lambda: new_loop(1.0)) as runner:
         runner.run(_run(site, headless=options.headless))
     return 0

@@ -255,6 +255,21 @@ async def test_however_much_happens_plans_keep_their_distance() -> None:
     assert min(np.diff(world.times("solve"))) >= 3.0
 
 
+async def test_however_much_happens_control_rests_between_ticks_and_still_heeds_the_last_word(charging: World) -> None:
+    charging.wanted_a = 30.0
+    charging.put(ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=None, limit_kw=None))
+    await asyncio.sleep(20)
+    charging.disk_s = 0.1
+    before = len(charging.reports)
+    for number in range(200):
+        limit_a = 30.0 - 0.1 * number
+        charging.put(ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=limit_a, limit_kw=None))
+        await asyncio.sleep(0.05)
+    assert len(charging.reports) - before < 60
+    await asyncio.sleep(0.6)
+    assert charging.reports[-1].decision.margins[NodeId("grid")].limit_a == pytest.approx(10.1)
+
+
 async def test_what_happens_while_a_plan_is_made_is_planned_for_in_the_next() -> None:
     async with running(World(solve_s=1.5)) as world:
         world.put(*plugged_in("A"))

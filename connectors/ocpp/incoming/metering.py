@@ -60,6 +60,8 @@ def _repaired(charger: Charger, number: int, event: ConnectorMetered) -> Connect
         power_kw = sum(reading.current_a) * NOMINAL_VOLTAGE_V / 1000.0
     register = charger.repairs.setdefault(number, Register())
     energy_kwh = register.repaired(reading.energy_kwh, power_kw, event.at.monotonic_s)
+    if energy_kwh == reading.energy_kwh:
+        return event  # as nearly always; copies are what this path spends most on
     if energy_kwh is None:
         charger.refuse("register-fell", f"connector {number}")
     return replace(event, reading=replace(reading, energy_kwh=energy_kwh))
