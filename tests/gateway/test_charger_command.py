@@ -94,6 +94,13 @@ async def test_an_order_reaches_the_charger_and_its_word_the_terminal(
     assert next(iter(said.values())) in shown
 
 
+async def test_a_security_log_is_asked_for_by_the_security_extension(tmp_path: Path) -> None:
+    said = {"status": "Accepted", "filename": "security.log"}
+    async with running(tmp_path, GetLog=said) as (_, cp):
+        assert await ask(tmp_path, "diagnostics", "ftp://h/in", "--log", "security") == 0
+        assert [asked["logType"] for action, asked in cp.asked if action == "GetLog"] == ["SecurityLog"]
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
