@@ -240,9 +240,12 @@ async def test_how_a_charger_stands_with_the_upstream_is_listed_shown_and_on_the
         assert second["upstream"]["state"] == "idle"
         await ask(tmp_path, "list")
         assert "away · 1 waiting" in capsys.readouterr().out
+        assert depot.upstream is not None
+        depot.upstream.of(ChargerId("CP1")).counters.refused["upstream-silent"] += 3  # type: ignore[union-attr]
         await ask(tmp_path, "show")
         shown = capsys.readouterr().out
         assert "1 waiting · 0 delivered" in shown
+        assert "upstream-silent 3" in shown
         assert "Connect call failed" in shown
         await until(lambda: depot.feed.view is not None and depot.feed.view.upstream is not None, 10)
         assert depot.feed.view is not None
