@@ -50,7 +50,10 @@ MAX_DURABLE_WAITING = 64
 CLOSE_SILENT = 4008
 CLOSE_DUPLICATE = 4009
 
-_UNREADABLE = {CloseCode.PROTOCOL_ERROR: "frame-not-websocket", CloseCode.MESSAGE_TOO_BIG: "frame-too-big"}
+_UNREADABLE: Mapping[int, str] = {
+    CloseCode.PROTOCOL_ERROR: "frame-not-websocket",
+    CloseCode.MESSAGE_TOO_BIG: "frame-too-big",
+}
 """What WebSocket ends a link for by itself, as a cause in the counters."""
 
 
