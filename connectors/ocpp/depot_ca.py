@@ -51,6 +51,8 @@ class DepotCa:
         Raises:
             ProtocolError: the request is not signed; the text says why.
         """
+        if now >= self.certificate.not_valid_after_utc:
+            raise ProtocolError("the depot's authority is no longer in force: renew it, and restart the gateway")
         request = _sound(csr, charger)
         builder = (
             x509.CertificateBuilder()

@@ -86,6 +86,12 @@ def test_a_request_by_arithmetic_nobody_here_knows_is_refused_in_words(tmp_path:
         authority(tmp_path).sign(csr, CP1, NOW)
 
 
+def test_an_authority_that_ended_while_the_gateway_ran_signs_nothing_and_says_so(tmp_path: Path) -> None:
+    ca = authority(tmp_path)
+    with pytest.raises(ProtocolError, match="authority"):
+        ca.sign(request(), CP1, ca.certificate.not_valid_after_utc + timedelta(days=1))
+
+
 def test_what_a_request_would_be_allowed_is_not_its_to_say(tmp_path: Path) -> None:
     asks = request(extensions=(x509.BasicConstraints(ca=True, path_length=None),))
     signed = x509.load_pem_x509_certificate(authority(tmp_path).sign(asks, CP1, NOW).encode())
