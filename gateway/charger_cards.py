@@ -168,6 +168,7 @@ def _upstream_detail(status: RelayStatus) -> UpstreamDetail:
         trouble=status.trouble,
         delivered=status.delivered,
         dropped_by=dict(status.dropped),
+        refused_by=dict(status.refused),
         conflicts_by=dict(status.conflicts),
         latest=tuple(ConflictLine(at=one.at, kind=one.kind.value, words=one.words) for one in status.latest),
         limits=tuple(

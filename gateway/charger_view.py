@@ -89,6 +89,7 @@ def _upstream_rows(upstream: UpstreamDetail | None) -> dict[str, str]:
         "upstream": f"{upstream.state}{since}{trouble}",
         "upstream queue": f"{upstream.waiting} waiting · {upstream.delivered} delivered",
         "upstream dropped": _counts(upstream.dropped_by),
+        "upstream refused": _counts(upstream.refused_by),
         "upstream conflicts": _counts(upstream.conflicts_by),
         "newest conflict": "" if newest is None else f"{newest.words}, {_moment(newest.at)}",
         "upstream limits": " · ".join(

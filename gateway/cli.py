@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(
         prog="depot",
+        allow_abbrev=False,  # else `--log` of a command is taken for the start of one of these
         description="A live digital twin that runs an EV charging depot.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

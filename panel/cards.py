@@ -56,6 +56,7 @@ class UpstreamDetail(UpstreamLine):
         trouble: why there is none.
         delivered: messages of transactions that it answered.
         dropped_by: what it never heard, by action and why.
+        refused_by: what of its own was not believed or not allowed, by cause.
         conflicts_by: disagreements by kind; `latest` are the newest, oldest first.
     """
 
@@ -63,6 +64,7 @@ class UpstreamDetail(UpstreamLine):
     trouble: str
     delivered: int
     dropped_by: dict[str, int]
+    refused_by: dict[str, int]
     conflicts_by: dict[str, int]
     latest: tuple[ConflictLine, ...]
     limits: tuple[UpstreamLimitLine, ...]

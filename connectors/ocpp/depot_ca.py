@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -51,6 +51,8 @@ class DepotCa:
         Raises:
             ProtocolError: the request is not signed; the text says why.
         """
+        if now >= self.certificate.not_valid_after_utc:
+            raise ProtocolError("the depot's authority is no longer in force: renew it, and restart the gateway")
         request = _sound(csr, charger)
         builder = (
             x509.CertificateBuilder()
@@ -118,6 +120,8 @@ def _sound(csr: str, charger: ChargerId) -> x509.CertificateSigningRequest:
         key, proven = request.public_key(), request.is_signature_valid
         names = [str(name.value) for name in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         hashed_by = request.signature_hash_algorithm
+    except UnsupportedAlgorithm as refused:
+        raise ProtocolError(f"the certificate request cannot be checked: {refused}"[:200]) from refused
     except (ValueError, InvalidSignature, x509.InvalidVersion) as refused:
         raise ProtocolError("the certificate request cannot be read") from refused
     if not proven:

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from connectors.ocpp.actuation import Actuation
 from connectors.ocpp.bookkeeping import LOOK_EVERY_S, Bookkeeping
@@ -48,6 +49,12 @@ MAX_DURABLE_WAITING = 64
 
 CLOSE_SILENT = 4008
 CLOSE_DUPLICATE = 4009
+
+_UNREADABLE: Mapping[int, str] = {
+    CloseCode.PROTOCOL_ERROR: "frame-not-websocket",
+    CloseCode.MESSAGE_TOO_BIG: "frame-too-big",
+}
+"""What WebSocket ends a link for by itself, as a cause in the counters."""
 
 
 class _LinkEndedError(Exception):
@@ -205,6 +212,8 @@ class Session:
                         counters.flawed["frame"] += 1
                     await self._dispatch(frame, at)
             except ConnectionClosed as closed:
+                if (cause := _frame_that_ended(closed)) is not None:
+                    self.charger.refuse(cause, _words(closed))
                 raise _LinkEndedError(_words(closed)) from closed
 
     async def _dispatch(self, frame: Call | CallResult | CallError, at: Instant) -> None:
@@ -351,6 +360,13 @@ class Session:
 
 async def _nobody() -> None:
     pass
+
+
+def _frame_that_ended(closed: ConnectionClosed) -> str | None:
+    """Why WebSocket itself could not go on after a frame of the charger; None where it was not a frame."""
+    if closed.sent is None or closed.rcvd_then_sent:
+        return None
+    return _UNREADABLE.get(closed.sent.code)
 
 
 def _words(closed: ConnectionClosed) -> str:

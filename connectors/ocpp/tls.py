@@ -63,7 +63,7 @@ class ListeningTls:
         self.context = _context(files)
         self.context.sslobject_class = _watched(self)
         self.ends = _load(self.context, files, clock.now().utc)
-        self._read_at = self._written()
+        self._read_at = self._refused_at = self._written()
         self._warned = False
 
     async def watch(self) -> None:
@@ -76,23 +76,32 @@ class ListeningTls:
         """Take a new certificate, where there is one."""
         written = self._written()
         if written != self._read_at:
-            self._read_at = written
             now = self._clock.now().utc
             try:
                 check_tls(self._files, now)  # where that fails half-way, nobody is served by it
                 self.ends, self._warned = _load(self.context, self._files, now), False
             except ConfigurationError as refused:
-                logger.error("certificate not renewed", extra={"detail": str(refused)})
+                # Tried again each time, for it may be valid from later on; told once.
+                if written != self._refused_at:
+                    logger.error("certificate not renewed", extra={"detail": str(refused)})
+                self._refused_at = written
             else:
+                self._read_at = written
                 logger.info("certificate renewed", extra={"ends": self.ends.isoformat()})
         if not self._warned and self.ends - self._clock.now().utc <= ENDS_SOON:
             self._warned = True
             logger.warning("certificate ends soon", extra={"ends": self.ends.isoformat()})
 
     def _written(self) -> tuple[int, ...]:
-        """When the files were written; 0 for one that is not there."""
-        files = (self._files.certificate, self._files.key)
-        return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+        """When the files were written; 0 for one that is not there, or not for us to see."""
+        return tuple(_written_at(file) for file in (self._files.certificate, self._files.key))
+
+
+def _written_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def check_tls(files: TlsFiles, now: datetime) -> None:
@@ -119,7 +128,7 @@ def _load(context: ssl.SSLContext, files: TlsFiles, now: datetime) -> datetime:
     """Put the certificate that lies there now into a context; when it ends."""
     shown = _read(files.certificate, "ocpp.tls.certificate")[0]
     begins, ends = shown.not_valid_before_utc, shown.not_valid_after_utc
-    if not files.key.is_file():
+    if not _written_at(files.key):
         raise ConfigurationError(f"ocpp.tls.key: there is no file {files.key}: name the certificate's private key")
     if not begins <= now < ends:
         span = f"{begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC"

@@ -94,6 +94,13 @@ async def test_an_order_reaches_the_charger_and_its_word_the_terminal(
     assert next(iter(said.values())) in shown
 
 
+async def test_a_security_log_is_asked_for_by_the_security_extension(tmp_path: Path) -> None:
+    said = {"status": "Accepted", "filename": "security.log"}
+    async with running(tmp_path, GetLog=said) as (_, cp):
+        assert await ask(tmp_path, "diagnostics", "ftp://h/in", "--log", "security") == 0
+        assert [asked["logType"] for action, asked in cp.asked if action == "GetLog"] == ["SecurityLog"]
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
@@ -233,9 +240,12 @@ async def test_how_a_charger_stands_with_the_upstream_is_listed_shown_and_on_the
         assert second["upstream"]["state"] == "idle"
         await ask(tmp_path, "list")
         assert "away · 1 waiting" in capsys.readouterr().out
+        assert depot.upstream is not None
+        depot.upstream.of(ChargerId("CP1")).counters.refused["upstream-silent"] += 3  # type: ignore[union-attr]
         await ask(tmp_path, "show")
         shown = capsys.readouterr().out
         assert "1 waiting · 0 delivered" in shown
+        assert "upstream-silent 3" in shown
         assert "Connect call failed" in shown
         await until(lambda: depot.feed.view is not None and depot.feed.view.upstream is not None, 10)
         assert depot.feed.view is not None

@@ -46,6 +46,7 @@ def detail(name: str, words: str) -> ChargerDetail:
         trouble=words,
         delivered=7,
         dropped_by={"Heartbeat: no link": 2},
+        refused_by={"upstream-silent": 3},
         conflicts_by={"tag": 1},
         latest=(ConflictLine(at=NOON, kind="tag", words=words),),
         limits=(UpstreamLimitLine(connector=1, upstream_a=10.0, profile=words, granted_a=16.0, binds="upstream"),),

@@ -191,6 +191,7 @@ async def test_a_press_on_its_name_tells_all_of_a_charger_and_it_is_kept_up_to_d
         assert "seen at CP-02 of the same model, not here yet: drew more" in about
         assert "12 waiting · 7 delivered" in about
         assert "16 A granted; the upstream's counts" in about
+        assert "upstream-silent 3" in about
         assert await page.locator("img").count() == 0
         assert await page.evaluate(CONTRAST) == []
         desk.details["CP-01"] = detail("CP-01", "changed").model_copy(update={"learned": ()})

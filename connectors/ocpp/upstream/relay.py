@@ -25,7 +25,7 @@ from connectors.ocpp.upstream.outbox import Outbox, payload_of
 from connectors.ocpp.upstream.requests import Answer, Refusal, Requests
 from connectors.ocpp.upstream.settings import UpstreamSettings
 from connectors.ocpp.upstream.snapshot import RelayStatus
-from connectors.ocpp.upstream.statements import own_start, own_stop
+from connectors.ocpp.upstream.statements import own_start, own_stop, stated_boot
 from connectors.ocpp.upstream.verdicts import ACCEPTED, tag_info
 from twin_core.models.charger import ChargerSpec
 from twin_core.models.ids import TransactionId
@@ -109,7 +109,7 @@ class Relay:
     def say(self, action: str, payload: Payload) -> None:
         """Pass on something the charger was already answered."""
         if action == "BootNotification":
-            self._courier.boot({k: v for k, v in payload.items() if v is not None})
+            self._courier.boot(stated_boot({k: v for k, v in payload.items() if v is not None}))
             return
         if action == "StatusNotification" and (number := translate.integer(payload.get("connectorId"))) is not None:
             stated = {"timestamp": self._utc_text(), **{k: v for k, v in payload.items() if v is not None}}

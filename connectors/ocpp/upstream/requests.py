@@ -41,7 +41,7 @@ OUR_KEYS = {
 }
 """Settings that control rests on, in lower case, and why."""
 
-MOVING_WORDS = ("url", "centralsystem", "backend", "endpoint")
+MOVING_WORDS = ("url", "centralsystem", "backend", "backoffice", "endpoint", "server", "csms", "host")
 """Parts of the names vendors give to the address a charger connects to."""
 
 ERROR_CODES = frozenset(

@@ -1,4 +1,4 @@
-"""Starts and stops in the words of the standard, where a charger used others or none. Pure."""
+"""Boots, starts and stops in the words of the standard, where a charger used others or none. Pure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ _REASONS = frozenset(
     }
 )
 
+_BOOT_LENGTHS = {
+    "chargePointVendor": 20,
+    "chargePointModel": 20,
+    "chargePointSerialNumber": 25,
+    "chargeBoxSerialNumber": 25,
+    "firmwareVersion": 50,
+    "iccid": 20,
+    "imsi": 20,
+    "meterType": 25,
+    "meterSerialNumber": 25,
+}
+"""What a BootNotification may say, and with how many characters."""
+_UNNAMED = {"chargePointVendor": "unknown", "chargePointModel": "unknown"}
+
 
 def is_sound(action: str, payload: Payload) -> bool:
     """Whether the upstream can be told just this."""
@@ -36,6 +50,17 @@ def is_sound(action: str, payload: Payload) -> bool:
     except ProtocolError:
         return False
     return True
+
+
+def stated_boot(payload: Payload) -> Payload:
+    """BootNotification as the charger stated it, or where that breaks the schema as much of it as the schema takes.
+
+    Nothing of a charger goes up before its boot was accepted, so there is always one that can be told.
+    """
+    if is_sound("BootNotification", payload):
+        return payload
+    cut = {key: translate.text(payload.get(key), length) for key, length in _BOOT_LENGTHS.items()}
+    return {**_UNNAMED, **{key: found for key, found in cut.items() if found}}
 
 
 def stated_start(payload: Payload, charger: ChargerId, at: Instant) -> Payload:

@@ -67,6 +67,7 @@ function upstream(status) {
       ["Link", status.state + (status.since ? ` since ${moment(status.since)}` : "") + (status.trouble ? `: ${status.trouble}` : "")],
       ["Messages", `${status.waiting} waiting · ${status.delivered} delivered`],
       ["Dropped", counts(status.dropped_by)],
+      ["Refused", counts(status.refused_by)],
       ["Conflicts", counts(status.conflicts_by)],
       ["Newest conflict", conflict ? `${conflict.words}, ${moment(conflict.at)}` : ""],
       ...limits.map((limit) => [`Limit on ${limit.connector}`, limitText(limit)]),

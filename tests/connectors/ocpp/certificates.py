@@ -30,9 +30,11 @@ class Certificates:
         self.theirs.cert_pem.write_to_path(self.folder / "chargers.pem")
         self.issue()
 
-    def issue(self, *, ends: datetime | None = None, authority: trustme.CA | None = None) -> None:
+    def issue(
+        self, *, begins: datetime | None = None, ends: datetime | None = None, authority: trustme.CA | None = None
+    ) -> None:
         """Write a certificate for the gateway."""
-        leaf = (authority or self.ours).issue_cert("127.0.0.1", not_before=past(), not_after=ends)
+        leaf = (authority or self.ours).issue_cert("127.0.0.1", not_before=begins or past(), not_after=ends)
         leaf.cert_chain_pems[0].write_to_path(self.folder / "gateway.pem")
         leaf.private_key_pem.write_to_path(self.folder / "gateway.key")
 

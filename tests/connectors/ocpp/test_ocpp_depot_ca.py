@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,6 +72,24 @@ def test_a_sound_request_becomes_a_certificate_of_that_charger_for_connecting_al
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     assert signed.not_valid_before_utc < NOW
     assert signed.not_valid_after_utc == (NOW + timedelta(days=90)).replace(microsecond=0)
+
+
+@pytest.mark.parametrize("oid", ["06082a8648ce3d030107", "06072a8648ce3d0201", "06082a8648ce3d040302"])
+def test_a_request_by_arithmetic_nobody_here_knows_is_refused_in_words(tmp_path: Path, oid: str) -> None:
+    """Its curve, the kind of its key or its signature: the object identifier ends in a number that means nothing."""
+    known = x509.load_pem_x509_csr(request(key=ec.generate_private_key(ec.SECP256R1())).encode())
+    der, meant = known.public_bytes(serialization.Encoding.DER), bytes.fromhex(oid)
+    assert meant in der
+    body = base64.encodebytes(der.replace(meant, meant[:-1] + b"\x7e")).decode()
+    csr = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
+    with pytest.raises(ProtocolError):
+        authority(tmp_path).sign(csr, CP1, NOW)
+
+
+def test_an_authority_that_ended_while_the_gateway_ran_signs_nothing_and_says_so(tmp_path: Path) -> None:
+    ca = authority(tmp_path)
+    with pytest.raises(ProtocolError, match="authority"):
+        ca.sign(request(), CP1, ca.certificate.not_valid_after_utc + timedelta(days=1))
 
 
 def test_what_a_request_would_be_allowed_is_not_its_to_say(tmp_path: Path) -> None:

@@ -119,13 +119,21 @@ async def test_a_charger_that_never_answers_delays_nobody_else_and_is_cut() -> N
         assert d.system.counters["CP1"].timeouts == 3
 
 
-async def test_an_oversized_frame_ends_the_link_with_1009_and_no_other() -> None:
+async def test_an_oversized_frame_ends_the_link_with_1009_and_no_other_and_is_counted() -> None:
     specs = (charger_spec("CP1"), charger_spec("CP2"))
     async with depot(*specs) as d, peer(d.system.port) as cp, peer(d.system.port, "CP2") as other:
         await cp.raw("x" * 65_537)
         await cp.link.wait_closed()
         assert cp.link.close_code == 1009
+        await until(lambda: d.refused("CP1", "frame-too-big") == 1, 5)
         assert (await other.boot())["status"] == "Accepted"
+
+
+async def test_what_is_no_websocket_any_more_ends_the_link_and_is_counted() -> None:
+    async with depot() as d, peer(d.system.port) as cp:
+        cp.link.transport.write(b"\xf1\x80\x00\x00\x00\x00")  # reserved bits set, which nobody agreed on
+        await cp.link.wait_closed()
+        await until(lambda: d.refused("CP1", "frame-not-websocket") == 1, 5)
 
 
 async def test_a_flood_is_read_at_a_pace_and_nothing_of_it_is_lost() -> None:

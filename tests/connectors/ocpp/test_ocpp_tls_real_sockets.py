@@ -21,6 +21,7 @@ from connectors.ocpp.tls import ListeningTls, check_tls
 from simulators.credentials import Credentials
 from tests.connectors.ocpp.certificates import Certificates, past
 from tests.connectors.ocpp.peer import Depot, charger_spec, depot, until, wall_clock
+from tests.fakes import LoopClock
 from tests.simulators.chargers import charger, switched_on
 from twin_core.errors import ConfigurationError
 
@@ -171,6 +172,36 @@ async def test_files_that_cannot_be_used_are_named_with_what_to_do(certificates:
     (folder / "gateway.pem").write_text("no certificate")
     with pytest.raises(ConfigurationError, match="holds no certificate"):
         check_tls(certificates.files(asks=False), now)
+
+
+async def test_a_certificate_that_begins_later_is_refused_once_in_the_log_and_taken_up_when_it_begins(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = ListeningTls(certificates.files(), wall_clock())
+    before, ends = tls.ends, datetime.now(UTC).replace(microsecond=0) + timedelta(days=60)
+    certificates.issue(begins=datetime.now(UTC) + timedelta(days=1), ends=ends)
+    for _ in range(2):
+        tls.look()
+    assert [record.message for record in caplog.records] == ["certificate not renewed"]
+    assert tls.ends == before
+    tls._clock = LoopClock(datetime.now(UTC) + timedelta(days=2))
+    tls.look()
+    assert tls.ends == ends
+
+
+async def test_files_that_nobody_may_see_for_a_while_end_nothing(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ListeningTls(certificates.files(), wall_clock())
+    with monkeypatch.context() as hidden:
+        hidden.setattr(Path, "stat", forbidden)
+        tls.look()
+    tls.look()
+    assert tls.ends > datetime.now(UTC)
+
+
+def forbidden(*_: Any, **__: Any) -> os.stat_result:
+    raise PermissionError(13, "Permission denied")
 
 
 async def test_the_end_of_a_certificate_is_warned_of_once(

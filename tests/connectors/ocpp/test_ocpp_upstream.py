@@ -191,6 +191,18 @@ async def test_a_tag_refused_too_late_is_explained_and_its_transaction_stopped(t
             assert charger.asked
 
 
+@pytest.mark.parametrize(
+    "key", ["OcppServerAddress", "CSMS_Address", "BackOffice-URL-wired", "OCPP host", "centralServer"]
+)
+async def test_the_upstream_cannot_lead_a_charger_away_from_the_depot(key: str, tmp_path: Path) -> None:
+    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        await charger.boot()
+        await until(lambda: b.said("BootNotification"))
+        answer = await b.ask("CP1", "ChangeConfiguration", {"key": key, "value": "ws://elsewhere"})
+        assert answer[2] == {"status": "Rejected"}
+        assert key not in [asked.get("key") for action, asked in charger.asked if action == "ChangeConfiguration"]
+
+
 async def test_a_setting_that_control_rests_on_is_refused_with_a_reason(tmp_path: Path) -> None:
     async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
         await charger.boot()

@@ -31,6 +31,26 @@ async def test_a_start_and_a_stop_that_break_the_schema_are_told_as_they_were_un
         ]
 
 
+async def test_a_boot_that_breaks_the_schema_holds_nothing_back(tmp_path: Path) -> None:
+    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        model = "Wallbox-Pro-Max-22kW-2026"
+        odd = {"chargePointVendor": "Maker", "chargePointModel": model, "imsi": 26201, "firmwareVersion": None, "x": {}}
+        await charger.call("BootNotification", odd)
+        await charger.start()
+        await until(lambda: b.said("StartTransaction"))
+        assert b.said("BootNotification") == [
+            {"chargePointVendor": "Maker", "chargePointModel": model[:20], "imsi": "26201"}
+        ]
+
+
+async def test_a_boot_that_says_nothing_of_the_charger_is_told_all_the_same(tmp_path: Path) -> None:
+    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        await charger.call("BootNotification", {"chargePointVendor": ["?"]})
+        await charger.start()
+        await until(lambda: b.said("StartTransaction"))
+        assert b.said("BootNotification") == [{"chargePointVendor": "unknown", "chargePointModel": "unknown"}]
+
+
 class SlowDisk(UpstreamOutbox):
     """Takes a second to keep anything."""
 

@@ -183,3 +183,16 @@ async def test_a_remote_start_with_a_profile_that_makes_no_sense_never_reaches_t
         assert (await b.ask("CP1", "RemoteStartTransaction", request))[2] == {"status": "Rejected"}
         assert "RemoteStartTransaction" not in [action for action, _ in charger.asked]
         assert d.upstream.snapshot().conflicts == 1
+
+
+async def test_a_profile_for_another_transaction_limits_none_that_runs(tmp_path: Path) -> None:
+    async with billing() as b, forwarding(tmp_path, b.port) as d, peer(d.system.port) as charger:
+        await charger.boot()
+        await charger.start()
+        await until(lambda: b.said("StartTransaction"))
+        for theirs in (700999, 1):
+            profile = {**transaction_profile(7.0), "transactionId": theirs}
+            answer = await b.ask("CP1", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+            assert answer[2] == {"status": "Rejected"}
+        assert d.upstream.snapshot().chargers[CP1].allowances[0].upstream_a is None
+        assert d.upstream.snapshot().chargers[CP1].conflicts == {"profile": 2}
