@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,7 @@ from gateway.operator_key import OperatorKey, new_key, published_key
 from gateway.planner_process import InlineSolver, PlannerProcess
 from gateway.report import EnvelopeWatch
 from gateway.secret import secret
+from gateway.side_jobs import kept_up
 from gateway.site_faults import site_faults
 from gateway.site_file import SiteFile, site_terms, site_tree, tariff
 from gateway.site_twin import new_twin, runtime_settings, twin_settings
@@ -178,21 +179,27 @@ class Depot:
         await self._stack.aclose()
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled. Only a failure of control itself ends it: chargers then keep to their fallbacks."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.runtime.run(self.central), name="runtime")
-            tasks.create_task(self._keep_house(), name="housekeeping")
-            tasks.create_task(self.offline_lists.run(), name="offline lists")
-            tasks.create_task(self.desk.signing.run(), name="certificates")
-            if self.site.tariff.demand_charge_eur_per_kw:
-                tasks.create_task(self._follow_peak(), name="billing peak")
-            if not self.options.virtual:
-                tasks.create_task(self.lag.run(), name="loop lag")
-                if self.tls is not None:
-                    tasks.create_task(self.tls.watch(), name="certificate")
-                tasks.create_task(collect_now_and_then(), name="garbage")
-                if self.mqtt is not None:
-                    tasks.create_task(self.mqtt.run(), name="mqtt")
+            for name, job in self._side_jobs().items():
+                tasks.create_task(kept_up(name, job), name=name)
+
+    def _side_jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        jobs: dict[str, Callable[[], Awaitable[None]]] = {
+            "housekeeping": self._keep_house,
+            "offline lists": self.offline_lists.run,
+            "certificates": self.desk.signing.run,
+        }
+        if self.site.tariff.demand_charge_eur_per_kw:
+            jobs["billing peak"] = self._follow_peak
+        if not self.options.virtual:
+            jobs |= {"loop lag": self.lag.run, "garbage": collect_now_and_then}
+            if self.tls is not None:
+                jobs["certificate"] = self.tls.watch
+            if self.mqtt is not None:
+                jobs["mqtt"] = self.mqtt.run
+        return jobs
 
     def _listed_tags(self) -> tuple[ListedTag, ...]:
         return self.directory.listed_tags(self._clock.now().utc)
