@@ -180,16 +180,16 @@ FAULT = {"what": "fault", "charger": "CP1", "connector": 1, "fault": "diode", "a
     ("event", "complaint"),
     [
         ({**FAULT, "what": "fire"}, "scenario.events.0: Input tag 'fire'"),
-        ({**FAULT, "fault": "rust"}, "scenario.events.0.fault.fault: Input should be 'short', 'diode'"),
+        ({**FAULT, "fault": "rust"}, "scenario.events.0.fault: Input should be 'short', 'diode'"),
         ({**FAULT, "fault": "rust"}, "(got 'rust')"),
-        ({**FAULT, "connector": 0}, "scenario.events.0.fault.connector: Input should be greater than or equal to 1"),
+        ({**FAULT, "connector": 0}, "scenario.events.0.connector: Input should be greater than or equal to 1"),
         ({**FAULT, "connector": 0}, "(got 0)"),
-        ({**FAULT, "id_tag": "A"}, "scenario.events.0.fault.id_tag: Extra inputs are not permitted (got 'A')"),
+        ({**FAULT, "id_tag": "A"}, "scenario.events.0.id_tag: Extra inputs are not permitted (got 'A')"),
         ({**FAULT, "until_min": 5}, "until_min = 5 must be after at_min = 5"),
-        ({**FAULT, "at_min": float("nan")}, "scenario.events.0.fault.at_min"),
+        ({**FAULT, "at_min": float("nan")}, "scenario.events.0.at_min"),
         (
             {"what": "swipe", "charger": "CP1", "connector": 1, "at_min": 1},
-            "scenario.events.0.swipe.id_tag: Field required",
+            "scenario.events.0.id_tag: Field required",
         ),
     ],
 )
