@@ -71,17 +71,17 @@ class Certificates:
     """The certificates of one charge point.
 
     Attributes:
-        on_signed: told of the chain of a new certificate of its own, in PEM.
+        takes: told of the chain of a new certificate of its own, in PEM; whether it can be shown from now on.
     """
 
-    __slots__ = ("_asked", "_held", "_machine", "_reports", "on_signed")
+    __slots__ = ("_asked", "_held", "_machine", "_reports", "takes")
 
     def __init__(self, machine: Machine, reports: Reports) -> None:
         self._machine = machine
         self._reports = reports
         self._held: list[tuple[str, Certificate]] = []
         self._asked = False
-        self.on_signed: Callable[[str], None] = lambda _: None
+        self.takes: Callable[[str], bool] = lambda _: True
 
     def install(self, payload: Payload) -> Payload:
         """Answer InstallCertificate; the same one again takes its own place."""
@@ -121,14 +121,13 @@ class Certificates:
         return {"status": "Accepted", "certificateHashData": found} if found else {"status": "NotFound"}
 
     def signed(self, payload: Payload) -> Payload:
-        """Answer CertificateSigned: taken only when it was asked for and can be read."""
+        """Answer CertificateSigned: taken only when it was asked for, can be read and, over TLS, be shown."""
         chain = payload["certificateChain"]
         too_long = len(chain) > self._machine.configuration.number("CertificateSignedMaxChainSize")
-        if too_long or not self._asked or read_certificate(chain) is None:
+        if too_long or not self._asked or read_certificate(chain) is None or not self.takes(chain):
             self._reports.security_event("InvalidChargePointCertificate")
             return {"status": "Rejected"}
         self._asked = False
-        self.on_signed(chain)
         return {"status": "Accepted"}
 
     def ask_to_be_signed(self) -> None:

@@ -80,7 +80,7 @@ class ChargePoint:
             self.controller.configuration.preset("SecurityProfile", "1")
         if credentials is not None:
             self.controller.configuration.preset("SecurityProfile", str(credentials.profile))
-            self.controller.certificates.on_signed = self._certified
+            self.controller.certificates.takes = self._certified
         self.wire = WireCounts()
         self.links = 0
         self.in_reach = True
@@ -127,10 +127,10 @@ class ChargePoint:
         self.controller.station.fail(number, fault)
         self.controller.machine.wake.set()
 
-    def mend_connector(self, number: int) -> None:
-        """What was broken at a connector is whole again."""
+    def mend_connector(self, number: int, fault: PilotFault) -> None:
+        """What was broken at a connector is whole again; what else is broken there stays so."""
         self.controller.advance()
-        self.controller.station.mend(number)
+        self.controller.station.mend(number, fault)
         self.controller.machine.wake.set()
 
     def cut_power(self) -> None:
@@ -247,10 +247,15 @@ class ChargePoint:
     def _next_id(self) -> str:
         return f"{self.spec.id[:24]}-{next(self._ids)}"
 
-    def _certified(self, chain: str) -> None:
-        """A certificate of its own was signed: shown from the next connection on."""
-        if self._credentials is not None:
+    def _certified(self, chain: str) -> bool:
+        """A certificate of its own was signed: shown from the next connection on, where it fits the key."""
+        if self._credentials is None:
+            return True
+        try:
             self._credentials.renew(chain, private_key(self.spec.id))
+        except ValueError:
+            return False
+        return True
 
     def _authorization(self) -> str | None:
         key = self.controller.configuration.text("AuthorizationKey")

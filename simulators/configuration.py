@@ -52,7 +52,7 @@ class Key:
 
     def allows(self, value: str) -> bool:
         """Whether it may hold a value."""
-        if len(value) > _MAX_VALUE:
+        if len(value) > _MAX_VALUE or not _is_unicode(value):
             return False
         if self.minimum is not None:
             digits = value.isascii() and value.isdigit() and len(value) < 11
@@ -62,6 +62,11 @@ class Key:
         if self.value in ("true", "false"):
             return value.lower() in ("true", "false")
         return True
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written at all: JSON may hold halves of a character, and those cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 KEYS: Final[dict[str, Key]] = {

@@ -27,8 +27,16 @@ class Credentials:
         return 2 if self._own is None else 3
 
     def renew(self, chain: str, key: str) -> None:
-        """Show another certificate from the next connection on."""
-        self._own, self._context = (chain, key), None
+        """Show another certificate from the next connection on.
+
+        Raises:
+            ValueError: certificate and key are no pair, or none that can be read; the old one is kept.
+        """
+        try:
+            self._context = self._made((chain, key))
+        except ssl.SSLError as refused:
+            raise ValueError(f"no certificate to be shown: {refused}") from refused
+        self._own = (chain, key)
 
     def context(self) -> ssl.SSLContext:
         """For the next connection.
@@ -37,10 +45,14 @@ class Credentials:
             ssl.SSLError: certificate and key are no pair, or none that can be read.
         """
         if self._context is None:
-            self._context = ssl.create_default_context(cafile=self._ca_file)
-            if self._own is not None:
-                _load(self._context, *self._own)
+            self._context = self._made(self._own)
         return self._context
+
+    def _made(self, own: tuple[str, str] | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        if own is not None:
+            _load(context, *own)
+        return context
 
 
 def _load(context: ssl.SSLContext, chain: str, key: str) -> None:

@@ -10,6 +10,8 @@ from simulators.pilot import PilotFault
 
 Minute = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ConnectorNumber = Annotated[int, Field(ge=1)]
+ShownTag = Annotated[str, Field(min_length=1, max_length=20)]
+"""As long as OCPP 1.6 lets a tag be."""
 
 
 class _Event(BaseModel):
@@ -80,7 +82,7 @@ class Swipe(_Event):
 
     what: Literal["swipe"]
     connector: ConnectorNumber
-    id_tag: Annotated[str, Field(min_length=1, max_length=20)]
+    id_tag: ShownTag
 
 
 class Restart(_Event):

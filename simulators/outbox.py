@@ -202,12 +202,12 @@ class Outbox:
         return due if not due.waited and due.number < other.number else other
 
     def _answered(self, message: Outgoing, answer: Payload) -> None:
-        """Count an answer that holds not what it must; whoever asked makes of it what can be made."""
+        """Count an answer that holds not what it must; in the end whoever asked makes of it what can be made."""
         try:
             check_answer(message.action, answer)
         except CallError as error:
             self.counts.flawed[message.action] += 1
-            if message.action in _MUST_BE_WHOLE:
+            if message.action in _MUST_BE_WHOLE and message.attempts + 1 < self._rule().attempts:
                 self._refused(message, error)
                 return
         self._settle(message, answer)

@@ -50,7 +50,7 @@ class Outlet:
         finishing: a transaction ended and the vehicle is still here.
         out_of_service_next: it goes out of service when the running transaction ends.
         meter_error: relative error of its meter; set while nothing is plugged in.
-        broken: what is wrong with it; None when nothing is.
+        broken: what is wrong with it, the latest last.
         interrupted: its pilot is interrupted to wake the vehicle.
         digital: its pilot says that the current is told by message.
         locked: a cable is kept in its socket, though no vehicle is at the other end.
@@ -64,7 +64,7 @@ class Outlet:
         self.available = True
         self.finishing = False
         self.out_of_service_next = False
-        self.broken: PilotFault | None = None
+        self.broken: tuple[PilotFault, ...] = ()
         self.interrupted = False
         self.digital = False
         self.locked = False
@@ -159,7 +159,9 @@ class Outlet:
     def fault(self) -> PilotFault | None:
         """What is wrong here; None when nothing is."""
         unread = self._vehicle is not None and self._vehicle.proximity_ohm is not None and self.cable is None
-        return PilotFault.CABLE if unread and self.broken is None else self.broken
+        if self.broken:
+            return self.broken[-1]
+        return PilotFault.CABLE if unread else None
 
     @property
     def most_a(self) -> float:

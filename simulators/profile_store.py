@@ -45,9 +45,9 @@ def parse_profile(connector: int, raw: Mapping[str, Any], installed_s: float) ->
         schedule = raw["chargingSchedule"]
         recurrency = raw.get("recurrencyKind")
         return Profile(
-            id=int(raw["chargingProfileId"]),
+            id=_whole("chargingProfileId", raw["chargingProfileId"]),
             connector=connector,
-            stack_level=int(raw["stackLevel"]),
+            stack_level=_whole("stackLevel", raw["stackLevel"]),
             purpose=ProfilePurpose(raw["chargingProfilePurpose"]),
             kind=ProfileKind(raw["chargingProfileKind"]),
             periods=tuple(_parse_period(period) for period in schedule["chargingSchedulePeriod"]),
@@ -71,9 +71,14 @@ def parse_profile(connector: int, raw: Mapping[str, Any], installed_s: float) ->
 
 def _parse_period(raw: Mapping[str, Any]) -> Period:
     phases = raw.get("numberPhases")
-    if phases is not None and (not isinstance(phases, int) or isinstance(phases, bool)):
-        raise TypeError(f"numberPhases {phases!r} is no whole number")
-    return Period(float(raw["startPeriod"]), float(raw["limit"]), phases)
+    n_phases = None if phases is None else _whole("numberPhases", phases)
+    return Period(float(_whole("startPeriod", raw["startPeriod"])), float(raw["limit"]), n_phases)
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} {value!r} is no whole number")
+    return value
 
 
 def _optional_seconds(text: str | None) -> float | None:

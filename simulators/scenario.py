@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from simulators.events import Event, clashes
+from simulators.events import Event, Minute, ShownTag, clashes
 from simulators.hardware import Hardware, Rotation
 from simulators.pilot import Cable
 from simulators.quirks import QUIRKS
@@ -113,13 +113,20 @@ class Arrivals(_Table):
     energy_kwh: tuple[Positive, Positive] = (6.0, 40.0)
     use_share: Annotated[float, Field(gt=0, le=0.95)] = 0.7
 
+    @model_validator(mode="after")
+    def _least_before_most(self) -> Arrivals:
+        for name, (least, most) in (("stay_share", self.stay_share), ("energy_kwh", self.energy_kwh)):
+            if least > most:
+                raise ValueError(f"{name} = [{least:g}, {most:g}]: give the least first")
+        return self
+
 
 class ExplicitSession(_Table):
     """One visit, spelt out."""
 
     connector: Annotated[str, Field(pattern=r"^.+/[1-9]\d*$")]
     kind: str
-    id_tag: str | None = None
+    id_tag: ShownTag | None = None
     arrive_min: Annotated[float, Field(ge=0)]
     depart_min: Positive
     energy_kwh: Positive
@@ -185,8 +192,8 @@ class Meter(_Table):
 class LimitChange(_Table):
     """The grid operator or the staff change a node's limit for a while."""
 
-    at_min: Annotated[float, Field(ge=0)]
-    until_min: Positive | None = None
+    at_min: Minute
+    until_min: Minute | None = None
     node: str
     limit_a: Positive | None = None
     limit_kw: Positive | None = None
@@ -197,7 +204,7 @@ class LimitChange(_Table):
         if self.limit_a is None and self.limit_kw is None:
             raise ValueError("give limit_a or limit_kw")
         if self.until_min is not None and not self.until_min > self.at_min:
-            raise ValueError("until_min must be after at_min")
+            raise ValueError(f"until_min = {self.until_min:g} must be after at_min = {self.at_min:g}")
         return self
 
 
@@ -270,10 +277,12 @@ class Scenario(_Table):
         for kind in named:
             if kind not in kinds:
                 raise ValueError(f"no vehicle kind {kind!r} in fleet: choose from {', '.join(kinds)}")
-        for names in self.quirks.values():
+        for charger, names in self.quirks.items():
             for name in names:
                 if name not in QUIRKS:
-                    raise ValueError(f"unknown quirk {name!r}: choose from {', '.join(sorted(QUIRKS))}")
+                    raise ValueError(
+                        f"quirks.{charger}: unknown quirk {name!r}: choose from {', '.join(sorted(QUIRKS))}"
+                    )
         for one, other in pairwise(sorted(self.sessions, key=lambda s: (s.connector, s.arrive_min))):
             if one.connector == other.connector and other.arrive_min < one.depart_min:
                 raise ValueError(
@@ -314,7 +323,11 @@ def load_scenario(table: dict[str, Any]) -> Scenario:
 
 def _told(fault: ErrorDetails) -> str:
     """A fault by its field, and its value where that is one."""
-    field = ".".join(("scenario", *(str(part) for part in fault["loc"])))
+    loc = fault["loc"]
+    if loc[:1] == ("events",) and len(loc) > 2:
+        # Behind its number stands which kind of event it was taken for: that is no field of the file.
+        loc = (*loc[:2], *loc[3:])
+    field = ".".join(("scenario", *(str(part) for part in loc)))
     value = fault["input"]
     got = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
     return f"{field}: {fault['msg']}{got}"

@@ -69,10 +69,10 @@ def _begin(event: Fault | EmergencyStop | PowerLoss | Offline, point: ChargePoin
 def _end(event: Fault | EmergencyStop | PowerLoss | Offline, point: ChargePoint) -> None:
     match event:
         case Fault():
-            point.mend_connector(event.connector)
+            point.mend_connector(event.connector, event.fault)
         case EmergencyStop():
             for number in point.controller.station.outlets:
-                point.mend_connector(number)
+                point.mend_connector(number, PilotFault.EMERGENCY)
         case PowerLoss():
             point.return_power()
         case Offline():

@@ -127,15 +127,19 @@ class Station:
     def fail(self, number: int, fault: PilotFault) -> None:
         """Something breaks at a connector: its contactor opens at once."""
         outlet = self.outlets[number]
-        outlet.broken = fault
+        outlet.broken = (*outlet.broken, fault)
         outlet.offered_a = 0.0
         if outlet.vehicle is not None:
             outlet.vehicle.cut()
         self.reconsider()
 
-    def mend(self, number: int) -> None:
-        """What was broken at a connector is whole again."""
-        self.outlets[number].broken = None
+    def mend(self, number: int, fault: PilotFault | None = None) -> None:
+        """A fault at a connector is over, all of them where none is named; what else is broken there stays so."""
+        outlet = self.outlets[number]
+        left = list(outlet.broken)
+        if fault in left:
+            left.remove(fault)
+        outlet.broken = () if fault is None else tuple(left)
         self.reconsider()
 
     # What is offered -------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def storm_rows() -> list[Row]:
 
 
 def _commissioned(mark: Answer) -> int:
-    return int(mark["told"].get("ChargerCommissioned", 0))
+    return int(mark["commissioned"])
 
 
 def _all_commissioned(gateway: Child, chargers: int) -> Answer:

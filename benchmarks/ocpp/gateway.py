@@ -44,12 +44,16 @@ class TakenIn:
     """A journal that writes nothing: it counts, by kind, what the twin has taken in, and times setpoints.
 
     Attributes:
+        back: of each kind in `_RETURN`, which chargers it was of.
+        first: chargers before this one have their setpoints neither timed nor judged.
         setpoint_s: of each setpoint, from the decision to its charger's answer in the twin.
         unclear: setpoints that no charger accepted.
     """
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
+        self.back: dict[str, set[ChargerId]] = {kind: set() for kind in _RETURN}
+        self.first = charger_name(0)
         self.setpoint_s: list[float] = []
         self.unclear = 0
         self._decided_s: dict[tuple[ConnectorId, int], float] = {}
@@ -57,12 +61,31 @@ class TakenIn:
     def record(self, event: ev.Event) -> None:
         """See `Journal.record`."""
         self.events[type(event).__name__] += 1
-        if isinstance(event, ev.GrantAnswered):
+        match event:
+            case ev.ChargerBooted() | ev.ChargerCommissioned():
+                self.back[type(event).__name__].add(event.charger_id)
+            case ev.ConnectorStatusReported():
+                self.back[type(event).__name__].add(event.connector_id.charger)
+            case _:
+                pass
+        if isinstance(event, ev.GrantAnswered) and event.connector_id.charger >= self.first:
             decided_s = self._decided_s.pop((event.connector_id, event.seq), None)
             if event.outcome is not GrantOutcome.ACCEPTED:
                 self.unclear += 1
             elif decided_s is not None:
                 self.setpoint_s.append(time.monotonic() - decided_s)
+
+    def begin(self, first: int) -> None:
+        """Time setpoints anew, of the chargers from `first` on, and see anew who comes back."""
+        self.first = charger_name(first)
+        self.setpoint_s.clear()
+        self.unclear = 0
+        for seen in self.back.values():
+            seen.clear()
+
+    def returned(self, kind: str) -> int:
+        """How many of the chargers before `first` were heard of by that kind."""
+        return sum(charger < self.first for charger in self.back[kind])
 
     async def reserve(self, grants: Sequence[Grant]) -> None:
         """See `Journal.reserve`."""
@@ -96,13 +119,12 @@ class Gateway:
 
     async def mark(self) -> Answer:
         """How far it is."""
-        told = self.taken_in.events
-        return {**usage(), "connected": len(self.system.connected), "told": dict(told)}
+        told, commissioned = self.taken_in.events, len(self.taken_in.back["ChargerCommissioned"])
+        return {**usage(), "connected": len(self.system.connected), "commissioned": commissioned, "told": dict(told)}
 
     async def lower(self, first: str, seconds: str) -> Answer:
         """Lower the limits of the chargers from `first` on for a while, and tell how long setpoints took."""
-        self.taken_in.setpoint_s.clear()
-        self.taken_in.unclear = 0
+        self.taken_in.begin(int(first))
         try:
             async with asyncio.timeout(float(seconds)):
                 await self._keep_lowering(int(first))
@@ -116,16 +138,14 @@ class Gateway:
         Returns:
             Moments on the machine's monotonic clock; None for what did not happen in time.
         """
-        self.taken_in.setpoint_s.clear()
-        self.taken_in.unclear = 0
-        told, before = self.taken_in.events, Counter(self.taken_in.events)
+        self.taken_in.begin(int(others))
         lowering = asyncio.create_task(self._keep_lowering(int(others)))
         happened: dict[str, float | None] = dict.fromkeys(_RETURN)
         end_s = time.monotonic() + float(patience_s)
         while None in happened.values() and time.monotonic() < end_s:
             await asyncio.sleep(0.01)
             for what, since_s in happened.items():
-                if since_s is None and told[what] - before[what] >= int(others):
+                if since_s is None and self.taken_in.returned(what) >= int(others):
                     happened[what] = time.monotonic()
         lowering.cancel()
         return {**self._setpoints(), "happened": happened}

@@ -162,7 +162,7 @@ async def test_no_transaction_begins_at_a_faulted_connector() -> None:
         here.point.break_connector(1, PilotFault.HEAT)
         assert not await here.plug()
         assert await here.call("RemoteStartTransaction", idTag="FAR") == {"status": "Rejected"}
-        here.point.mend_connector(1)
+        here.point.mend_connector(1, PilotFault.HEAT)
         assert await here.point.swipe(1, TAG)
 
 

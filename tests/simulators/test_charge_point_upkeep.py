@@ -224,6 +224,14 @@ async def test_its_own_certificate_is_asked_for_with_a_valid_request_and_taken_o
         assert await central.call("CP1", "CertificateSigned", chain) == ACCEPTED
 
 
+async def test_a_password_that_cannot_be_written_is_rejected_and_the_link_stays() -> None:
+    async with FakeCentral() as central, switched_on(password="0123456789abcdef") as point:
+        half = {"key": "AuthorizationKey", "value": "\ud800123456789abcdef"}
+        assert await central.call("CP1", "ChangeConfiguration", half) == {"status": "Rejected"}
+        await settle(60)
+        assert (point.online, point.links) == (True, 1)
+
+
 # Triggers ------------------------------------------------------------------------------------------------------------
 
 EVERY_TRIGGER = [

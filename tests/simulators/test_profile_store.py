@@ -36,6 +36,11 @@ def phases(number: object) -> dict[str, Any]:
     return {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6, "numberPhases": number}]}
 
 
+def starting_at(second: object) -> dict[str, Any]:
+    periods = [{"startPeriod": 0, "limit": 6}, {"startPeriod": second, "limit": 32}]
+    return {"chargingRateUnit": "A", "chargingSchedulePeriod": periods}
+
+
 def taken(store: ProfileStore, scene: Scene = RUNNING, connector: int = 1, **changes: Any) -> str:
     return store.install(parse_profile(connector, raw(**changes), NOW), scene)
 
@@ -120,6 +125,10 @@ def test_clearing_by_id_ignores_the_other_criteria_and_clearing_without_any_take
         ({"validTo": "yesterday"}, "PropertyConstraintViolation"),
         ({"chargingSchedule": phases("3")}, "TypeConstraintViolation"),
         ({"chargingSchedule": phases(True)}, "TypeConstraintViolation"),
+        ({"stackLevel": "3"}, "TypeConstraintViolation"),
+        ({"stackLevel": 1.9}, "TypeConstraintViolation"),
+        ({"chargingProfileId": True}, "TypeConstraintViolation"),
+        ({"chargingSchedule": starting_at(float("nan"))}, "TypeConstraintViolation"),
     ],
 )
 def test_a_malformed_profile_is_answered_with_the_right_error(broken: dict[str, Any], code: str) -> None:

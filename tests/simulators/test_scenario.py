@@ -11,6 +11,8 @@ from simulators.scenario import load_scenario
 from tests.simulators.depots import scenario, small_site
 from twin_core.errors import ConfigurationError
 
+VISIT = {"connector": "CP1/1", "kind": "CAR", "arrive_min": 1, "depart_min": 2, "energy_kwh": 5}
+
 
 @pytest.mark.parametrize(
     ("table", "complaint"),
@@ -20,12 +22,23 @@ from twin_core.errors import ConfigurationError
         ({"minutes": float("nan")}, "scenario.minutes"),
         ({"timezone": "Europe/Atlantis"}, "unknown time zone"),
         ({"fleet": []}, "at least one kind"),
-        ({"quirks": {"CP1": ["lazy"]}}, "unknown quirk 'lazy'"),
+        ({"quirks": {"CP1": ["lazy"]}}, "quirks.CP1: unknown quirk 'lazy'"),
+        ({"arrivals": {"energy_kwh": [40, 6]}}, "energy_kwh = [40, 6]"),
+        ({"arrivals": {"stay_share": [0.8, 0.3]}}, "stay_share = [0.8, 0.3]"),
+        ({"sessions": [{**VISIT, "id_tag": "x" * 21}]}, "scenario.sessions.0.id_tag"),
+        ({"sessions": [{**VISIT, "id_tag": ""}]}, "scenario.sessions.0.id_tag"),
+        (
+            {"limit_changes": [{"node": "grid", "at_min": float("inf"), "limit_a": 9}]},
+            "scenario.limit_changes.0.at_min",
+        ),
         ({"base_load": [{"node": "grid", "kw": {"25:00": 1.0}}]}, "time of day"),
         ({"base_load": [{"node": "grid", "kw": {"12:00": -1.0}}]}, "scenario.base_load.0.kw"),
         ({"meters": [{"node": "grid", "topic": "a/#"}]}, "scenario.meters.0.topic"),
         ({"limit_changes": [{"node": "grid", "at_min": 5}]}, "limit_a or limit_kw"),
-        ({"limit_changes": [{"node": "grid", "at_min": 5, "until_min": 5, "limit_a": 9}]}, "after at_min"),
+        (
+            {"limit_changes": [{"node": "grid", "at_min": 5, "until_min": 5, "limit_a": 9}]},
+            "until_min = 5 must be after at_min = 5",
+        ),
         (
             {"sessions": [{"connector": "CP1/1", "kind": "BUS", "arrive_min": 1, "depart_min": 9, "energy_kwh": 1}]},
             "BUS",

@@ -76,6 +76,16 @@ async def test_an_emergency_stop_ends_every_transaction_and_lets_none_begin_unti
         assert point.grid_currents()[0] == 16.0
 
 
+async def test_a_fault_that_is_mended_releases_no_emergency_stop() -> None:
+    stop = {"what": "emergency-stop", "at_min": 8, "until_min": 12}
+    fault = {"what": "fault", "connector": 1, "fault": "ground", "at_min": 9, "until_min": 10.5}
+    async with lived(stop, fault) as (central, _):
+        await asyncio.sleep(60)
+        assert statuses(central)[-1] == ("Faulted", "OtherError")
+        await asyncio.sleep(90)
+        assert statuses(central)[-1] == ("Finishing", "NoError")
+
+
 async def test_a_power_loss_breaks_the_link_and_the_current_until_it_is_over() -> None:
     async with lived({"what": "power-loss", "at_min": 9, "until_min": 11}) as (central, point):
         assert (point.online, point.grid_currents()[0]) == (False, 0.0)
@@ -170,16 +180,16 @@ FAULT = {"what": "fault", "charger": "CP1", "connector": 1, "fault": "diode", "a
     ("event", "complaint"),
     [
         ({**FAULT, "what": "fire"}, "scenario.events.0: Input tag 'fire'"),
-        ({**FAULT, "fault": "rust"}, "scenario.events.0.fault.fault: Input should be 'short', 'diode'"),
+        ({**FAULT, "fault": "rust"}, "scenario.events.0.fault: Input should be 'short', 'diode'"),
         ({**FAULT, "fault": "rust"}, "(got 'rust')"),
-        ({**FAULT, "connector": 0}, "scenario.events.0.fault.connector: Input should be greater than or equal to 1"),
+        ({**FAULT, "connector": 0}, "scenario.events.0.connector: Input should be greater than or equal to 1"),
         ({**FAULT, "connector": 0}, "(got 0)"),
-        ({**FAULT, "id_tag": "A"}, "scenario.events.0.fault.id_tag: Extra inputs are not permitted (got 'A')"),
+        ({**FAULT, "id_tag": "A"}, "scenario.events.0.id_tag: Extra inputs are not permitted (got 'A')"),
         ({**FAULT, "until_min": 5}, "until_min = 5 must be after at_min = 5"),
-        ({**FAULT, "at_min": float("nan")}, "scenario.events.0.fault.at_min"),
+        ({**FAULT, "at_min": float("nan")}, "scenario.events.0.at_min"),
         (
             {"what": "swipe", "charger": "CP1", "connector": 1, "at_min": 1},
-            "scenario.events.0.swipe.id_tag: Field required",
+            "scenario.events.0.id_tag: Field required",
         ),
     ],
 )

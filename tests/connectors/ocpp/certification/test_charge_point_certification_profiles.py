@@ -164,6 +164,8 @@ async def test_tc_066_composite_schedule() -> None:
         assert (answer["status"], answer["connectorId"]) == ("Accepted", 1)
         periods = answer["chargingSchedule"]["chargingSchedulePeriod"]
         assert [p["limit"] for p in periods] == [16.0, 10.0]
+        assert periods[0]["startPeriod"] == 0
+        assert periods[1]["startPeriod"] == pytest.approx(90, abs=25), "when the TxProfile is over"
         assert answer["chargingSchedule"]["chargingRateUnit"] == "A"
         assert drawn(s) == pytest.approx(16.0)
 

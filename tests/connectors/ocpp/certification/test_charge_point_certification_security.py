@@ -77,7 +77,7 @@ async def signing(s: PointStage) -> x509.CertificateSigningRequest:
 
 
 async def test_tc_074_ecdsa_certificate_signed() -> None:
-    """Triggered, it asks for a certificate in its own name and takes what was signed (on a link without TLS)."""
+    """Triggered, it asks for a certificate in its own name and takes one that can be read (on a link without TLS)."""
     async with point_stage() as s:
         request = await signing(s)
         assert request.is_signature_valid

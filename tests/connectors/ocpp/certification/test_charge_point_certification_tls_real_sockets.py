@@ -16,8 +16,9 @@ from simulators.credentials import Credentials
 from tests.connectors.ocpp.certificates import Certificates
 from tests.connectors.ocpp.peer import until
 from tests.simulators.charge_point_schemas import faults_of_all_said
-from tests.simulators.chargers import switched_on
+from tests.simulators.chargers import charger, switched_on
 from tests.simulators.fake_central import FakeCentral
+from tests.simulators.roots import pem, root
 
 
 @pytest.fixture
@@ -65,3 +66,24 @@ async def test_tc_087_client_certificate(certificates: Certificates) -> None:
             shown = system.sockets["CP1"].transport.get_extra_info("peercert")["subject"]
             assert (point.online, ("commonName", "CP1") in [pair for (pair,) in shown]) == (True, True)
             assert system.authorizations == [None]
+
+
+@pytest.mark.parametrize("more", ["", "é"], ids=["of another key", "not in ASCII"])
+async def test_a_certificate_that_cannot_be_shown_is_rejected_and_the_old_one_kept(
+    certificates: Certificates, more: str
+) -> None:
+    own, foreign = certificates.charger("CP1"), pem(root())
+    async with (
+        central(certificates, asks=True) as (system, url),
+        switched_on(charger("CP1"), url=url, credentials=own) as point,
+    ):
+        system.answers["SignCertificate"] = lambda _c, _p: {"status": "Accepted"}
+        await system.call("CP1", "ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+        await until(lambda: system.of("SignCertificate"), 5)
+        await asyncio.sleep(0.1)
+        shown = {"certificateChain": foreign + more}
+        assert await system.call("CP1", "CertificateSigned", shown) == {"status": "Rejected"}
+        await until(lambda: system.of("SecurityEventNotification"), 5)
+        await system.call("CP1", "Reset", {"type": "Hard"})
+        await until(lambda: len(system.of("BootNotification")) == 2, 20)
+        assert point.links == 2
