@@ -107,6 +107,7 @@ class Session:
             charger.counters,
             timeout_s=settings.call_timeout_s,
             yields_after_s=settings.call_yields_after_s,
+            turns=charger.around.turns,
             on_silence=self._on_silence,
         )
         self._actuation = Actuation(charger, self._calls)
@@ -205,6 +206,7 @@ class Session:
                         counters.flawed["frame"] += 1
                     await self._dispatch(frame, at)
             except ConnectionClosed as closed:
+                await self.charger.around.turns.mine()
                 raise _LinkEndedError(_words(closed)) from closed
 
     async def _dispatch(self, frame: Call | CallResult | CallError, at: Instant) -> None:
