@@ -34,6 +34,9 @@ from twin_core.runtime import Runtime, RuntimeSettings
 _RETURN = ("ChargerBooted", "ConnectorStatusReported", "ChargerCommissioned")
 """What the twin hears of each charger that is back."""
 
+FULL_A = 32.0
+"""What a charger is granted that has shown that it keeps its limits."""
+
 
 def charger_name(number: int) -> ChargerId:
     """What the benchmarks call a charger."""
@@ -46,12 +49,14 @@ class TakenIn:
     Attributes:
         setpoint_s: of each setpoint, from the decision to its charger's answer in the twin.
         unclear: setpoints that no charger accepted.
+        granted_a: what each connector was granted last.
     """
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
         self.setpoint_s: list[float] = []
         self.unclear = 0
+        self.granted_a: dict[ConnectorId, float] = {}
         self._decided_s: dict[tuple[ConnectorId, int], float] = {}
 
     def record(self, event: ev.Event) -> None:
@@ -68,6 +73,7 @@ class TakenIn:
         """See `Journal.reserve`."""
         for grant in grants:
             self._decided_s[grant.connector_id, grant.seq] = time.monotonic()
+            self.granted_a[grant.connector_id] = grant.limit_a
 
 
 class Gateway:
@@ -75,7 +81,7 @@ class Gateway:
 
     def __init__(self, chargers: int, system: type[CentralSystem], settings: CentralSystemSettings) -> None:
         clock = self._clock = WallClock()
-        self._limit_a = 32.0
+        self._limit_a = FULL_A
         tree = site(chargers)
         self.taken_in = TakenIn()
         twin = Twin(tree, since=clock.now().utc)
@@ -96,8 +102,8 @@ class Gateway:
 
     async def mark(self) -> Answer:
         """How far it is."""
-        told = self.taken_in.events
-        return {**usage(), "connected": len(self.system.connected), "told": dict(told)}
+        told, full = self.taken_in.events, sum(limit_a >= FULL_A for limit_a in self.taken_in.granted_a.values())
+        return {**usage(), "connected": len(self.system.connected), "told": dict(told), "full": full}
 
     async def lower(self, first: str, seconds: str) -> Answer:
         """Lower the limits of the chargers from `first` on for a while, and tell how long setpoints took."""

@@ -1,8 +1,8 @@
 """Work that arrives in crowds, spread over turns of the event loop.
 
 An answer to a setpoint passes through about six turns before the twin has it. Where a thousand chargers come back at
-once and each turn serves whatever came, a turn takes a tenth of a second, and so every setpoint of everybody else takes
-more than half a second. Nothing here waits for a charger: only for the loop to look at everybody else in between.
+once and each turn serves whatever came, turns take up to a tenth of a second, and each setpoint of everybody else takes
+several of them. Nothing here waits for a charger: only for the loop to look at everybody else in between.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-AT_ONCE = 8
-"""Pieces of such work in one turn: a handshake takes about half a millisecond, a step of setting up a tenth."""
+AT_ONCE = 16
+"""Pieces of such work in one turn: a handshake takes about half a millisecond, a step of setting up a quarter."""
 
 
 class Turns:

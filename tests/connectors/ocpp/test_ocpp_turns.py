@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from connectors.ocpp.calls import CallTable
+from connectors.ocpp.refusals import LinkCounters
 from connectors.ocpp.turns import Turns
 
 
@@ -56,3 +59,29 @@ async def test_time_stands_still_for_nobody_once_the_crowd_is_through() -> None:
     await asyncio.gather(*(turns.mine() for _ in range(20)))
     async with asyncio.timeout(2):
         await asyncio.sleep(1)  # virtual: it only passes where no turn is asked for any more
+
+
+async def test_questions_to_many_chargers_take_turns_and_a_grant_does_not_wait_for_them() -> None:
+    turns, sent = Turns(at_once=2), list[int]()
+
+    async def send(number: int, _: bytes) -> None:
+        sent.append(number)
+
+    tables = [
+        CallTable(partial(send, number), LinkCounters(), timeout_s=5.0, turns=turns, on_silence=lambda _: None)
+        for number in range(40)
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        for table in tables[:-1]:
+            tasks.create_task(table.call("ClearCache", {}))
+        await turns_of_the_loop(3)
+        asked = len(sent)
+        grant = tasks.create_task(tables[-1].ask("ClearCache", {}))
+        await turns_of_the_loop(2)
+        assert 39 in sent
+        assert asked < 15
+        await turns_of_the_loop(60)
+        assert sorted(sent) == list(range(40))
+        for table in tables:
+            table.lose()
+    assert grant.done()
