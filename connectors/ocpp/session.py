@@ -206,7 +206,7 @@ class Session:
                         counters.flawed["frame"] += 1
                     await self._dispatch(frame, at)
             except ConnectionClosed as closed:
-                await self.charger.around.turns.mine()
+                await self.charger.around.turns.mine()  # a switch that dies takes a thousand links along
                 raise _LinkEndedError(_words(closed)) from closed
 
     async def _dispatch(self, frame: Call | CallResult | CallError, at: Instant) -> None:
