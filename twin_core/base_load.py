@@ -8,6 +8,7 @@ is set aside as long as there are better ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class CurrentTrace:
         # Lists: there is a trace for every connector, and an empty deque is ten times as large.
         self._samples: list[tuple[float, PhaseCurrents]] = []
         self._ways_s: list[float] = []
+        self._quickest_s = math.inf
 
     def add(self, at_s: float, current_a: PhaseCurrents, way_s: float | None = None) -> None:
         """Take in a sample; one that was held up on its way speaks of the moment it was taken at.
@@ -52,13 +54,20 @@ class CurrentTrace:
                 say. Only the difference to its quickest sample of late is used, and never to call a sample newer.
         """
         if way_s is not None:
-            self._ways_s.append(way_s)
-            del self._ways_s[:-_WAYS_KEPT]
-            at_s -= way_s - min(self._ways_s)
+            at_s -= way_s - self._quickest(way_s)
         if self._samples:
             at_s = max(at_s, self._samples[-1][0])
         self._samples.append((at_s, current_a))
         del self._samples[:-_TRACED]
+
+    def _quickest(self, way_s: float) -> float:
+        """The quickest of its samples of late, this one included."""
+        ways_s = self._ways_s
+        ways_s.append(way_s)
+        self._quickest_s = min(self._quickest_s, way_s)
+        if len(ways_s) > _WAYS_KEPT and ways_s.pop(0) <= self._quickest_s:
+            self._quickest_s = min(ways_s)
+        return self._quickest_s
 
     def latest(self, now_s: float) -> PhaseCurrents:
         """The newest sample, if it is not too old; otherwise nothing."""

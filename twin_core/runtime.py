@@ -44,6 +44,12 @@ REST = 4.0
 A thousand chargers that come back at once call for a thousand ticks, which would leave no time to serve anybody.
 """
 
+REST_MOST_S = 1.0
+"""The longest rest, whatever a slow disk made of the tick and however far apart regular ticks are.
+
+Others reckon with room that is made at once: before a fallback rises, chargers wait fifteen seconds for it.
+"""
+
 
 class CycleObserver(Protocol):
     """Whoever wants to see every tick: telemetry, the panel, a demo's report."""
@@ -132,8 +138,7 @@ class Runtime:
             self._urgent.clear()
             begun_s = loop.time()
             await self.tick()
-            # No longer than the next tick is away: a slow disk may not delay what follows a fact any further.
-            await asyncio.sleep(min(self._settings.tick_s, REST * (loop.time() - begun_s)))
+            await asyncio.sleep(min(REST_MOST_S, REST * (loop.time() - begun_s)))
 
     def take_in(self, events: Sequence[ev.Event]) -> bool:
         """Apply and journal facts; True when one of them calls for a new plan."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 from benchmarks.ocpp.child import Answer, Child
 from benchmarks.ocpp.row import Row, judged
@@ -55,6 +56,7 @@ def storm_rows() -> list[Row]:
                 crowd.line()
                 crowd.line()
             _all_commissioned(gateway, chargers)
+            _wait(gateway, lambda mark: mark["full"] >= OTHERS)
             time.sleep(_SETTLE_S)
             quiet = gateway.ask("lower", RETURNING, 5.0)
             before = gateway.ask("mark")
@@ -95,7 +97,11 @@ def _commissioned(mark: Answer) -> int:
 
 def _all_commissioned(gateway: Child, chargers: int) -> Answer:
     """The gateway's mark once every charger is set up, or when patience is over."""
+    return _wait(gateway, lambda mark: _commissioned(mark) >= chargers)
+
+
+def _wait(gateway: Child, done: Callable[[Answer], bool]) -> Answer:
     end_s = time.monotonic() + _PATIENCE_S
-    while _commissioned(mark := gateway.ask("mark")) < chargers and time.monotonic() < end_s:
+    while not done(mark := gateway.ask("mark")) and time.monotonic() < end_s:
         time.sleep(0.5)
     return mark

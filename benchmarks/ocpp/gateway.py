@@ -34,6 +34,9 @@ from twin_core.runtime import Runtime, RuntimeSettings
 _RETURN = ("ChargerBooted", "ConnectorStatusReported", "ChargerCommissioned")
 """What the twin hears of each charger that is back."""
 
+FULL_A = 32.0
+"""What a charger is granted that has shown that it keeps its limits."""
+
 
 def charger_name(number: int) -> ChargerId:
     """What the benchmarks call a charger."""
@@ -48,6 +51,7 @@ class TakenIn:
         first: chargers before this one have their setpoints neither timed nor judged.
         setpoint_s: of each setpoint, from the decision to its charger's answer in the twin.
         unclear: setpoints that no charger accepted.
+        granted_a: what each connector was granted last.
     """
 
     def __init__(self) -> None:
@@ -56,6 +60,7 @@ class TakenIn:
         self.first = charger_name(0)
         self.setpoint_s: list[float] = []
         self.unclear = 0
+        self.granted_a: dict[ConnectorId, float] = {}
         self._decided_s: dict[tuple[ConnectorId, int], float] = {}
 
     def record(self, event: ev.Event) -> None:
@@ -91,6 +96,7 @@ class TakenIn:
         """See `Journal.reserve`."""
         for grant in grants:
             self._decided_s[grant.connector_id, grant.seq] = time.monotonic()
+            self.granted_a[grant.connector_id] = grant.limit_a
 
 
 class Gateway:
@@ -98,7 +104,7 @@ class Gateway:
 
     def __init__(self, chargers: int, system: type[CentralSystem], settings: CentralSystemSettings) -> None:
         clock = self._clock = WallClock()
-        self._limit_a = 32.0
+        self._limit_a = FULL_A
         tree = site(chargers)
         self.taken_in = TakenIn()
         twin = Twin(tree, since=clock.now().utc)
@@ -120,7 +126,9 @@ class Gateway:
     async def mark(self) -> Answer:
         """How far it is."""
         told, commissioned = self.taken_in.events, len(self.taken_in.back["ChargerCommissioned"])
-        return {**usage(), "connected": len(self.system.connected), "commissioned": commissioned, "told": dict(told)}
+        full = sum(limit_a >= FULL_A for limit_a in self.taken_in.granted_a.values())
+        counted = {"connected": len(self.system.connected), "commissioned": commissioned, "full": full}
+        return {**usage(), **counted, "told": dict(told)}
 
     async def lower(self, first: str, seconds: str) -> Answer:
         """Lower the limits of the chargers from `first` on for a while, and tell how long setpoints took."""

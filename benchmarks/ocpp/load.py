@@ -104,10 +104,6 @@ async def main(port: int, chargers: int) -> None:
     await asyncio.wait([beginning, *drivers], return_when=asyncio.FIRST_COMPLETED)
     if beginning.done():
         state(charging=chargers)
-    # Chargers are no process on the server's machine: a load that sleeps has to be woken by the server's kernel, which
-    # would be counted as the server's work. This one never sleeps.
-    while not any(driver.done() for driver in drivers):  # noqa: ASYNC110
-        await asyncio.sleep(0)
     await asyncio.gather(*drivers)
 
 

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from connectors.ocpp.frames import Payload, encode_call
 from connectors.ocpp.refusals import LinkCounters
 from connectors.ocpp.schemas import check_call, note_flaws
+from connectors.ocpp.turns import Turns
 
 MAX_LATE = 32
 """Unanswered calls whose late answers are still known; older ones count as unsolicited."""
@@ -63,6 +64,7 @@ class CallTable:
         *,
         timeout_s: float,
         yields_after_s: float = math.inf,
+        turns: Turns | None = None,
         on_silence: Callable[[int], None],
     ) -> None:
         """Start with nothing outstanding.
@@ -72,12 +74,14 @@ class CallTable:
             counters: where calls and timeouts are counted.
             timeout_s: how long to wait for an answer, sending included.
             yields_after_s: how long a grant waits at most for the answer to something else.
+            turns: shared with other links, so that what they all ask at once is spread; grants do not wait for it.
             on_silence: told how many calls in a row went unanswered, after each that did.
         """
         self._send = send
         self._counters = counters
         self._timeout_s = timeout_s
         self._yields_after_s = yields_after_s
+        self._turns = turns or Turns()
         self._others = asyncio.Lock()
         self._under_way: tuple[asyncio.Event, float] | None = None
         self._grant_over: asyncio.Event | None = None
@@ -95,6 +99,7 @@ class CallTable:
             ProtocolError: the payload breaks the official schema; nothing was sent.
         """
         async with self._others:
+            await self._turns.mine()
             while (over := self._grant_over) is not None:
                 await over.wait()
             answered = asyncio.Event()

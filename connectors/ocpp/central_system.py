@@ -287,6 +287,7 @@ class CentralSystem:
             _offered_subprotocol(request)
         except (ProtocolError, InvalidHeader) as exc:
             return self._refuse(connection, identity, "wrong-subprotocol", HTTPStatus.BAD_REQUEST, str(exc))
+        await self._around.turns.mine()
         present = self._sessions.get(identity)
         if present is not None and await present.alive(self._settings.duplicate_ping_s):
             text = f"charge point {identity} is connected already, and answers"

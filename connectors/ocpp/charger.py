@@ -15,6 +15,7 @@ from connectors.ocpp.proof import ERRS_BY, FOLLOWED_S, READS_TO_A
 from connectors.ocpp.refusals import LinkCounters, Refusals
 from connectors.ocpp.registers import Register
 from connectors.ocpp.settings import CentralSystemSettings
+from connectors.ocpp.turns import Turns
 from connectors.ocpp.vendors import VendorHandler
 from twin_core.models.charger import (
     Aspect,
@@ -61,6 +62,7 @@ class Surroundings:
     vendors: Mapping[str, VendorHandler]
     models: KnownModels = field(default_factory=KnownModels)
     bears: Callable[[ChargerId], bool] = lambda charger_id: True
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(slots=True)

@@ -114,6 +114,7 @@ class Session:
             charger.counters,
             timeout_s=settings.call_timeout_s,
             yields_after_s=settings.call_yields_after_s,
+            turns=charger.around.turns,
             on_silence=self._on_silence,
         )
         self._actuation = Actuation(charger, self._calls)
@@ -214,6 +215,7 @@ class Session:
             except ConnectionClosed as closed:
                 if (cause := _frame_that_ended(closed)) is not None:
                     self.charger.refuse(cause, _words(closed))
+                await self.charger.around.turns.mine()  # a switch that dies takes a thousand links along
                 raise _LinkEndedError(_words(closed)) from closed
 
     async def _dispatch(self, frame: Call | CallResult | CallError, at: Instant) -> None:

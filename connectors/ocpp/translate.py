@@ -115,6 +115,8 @@ def timestamp(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value.strip())
+        if moment.tzinfo is UTC:
+            return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -277,8 +279,9 @@ def _total(values: _Values, row: int) -> float | None:
     """What was said of all phases together, or else the sum of those reported; None where either has a gap."""
     total = values[row]
     if total is None:
-        found = [value for value in values[row + 1 : row + 4] if value is not None]
-        total = sum(found) if found else None
+        for value in values[row + 1 : row + 4]:
+            if value is not None:
+                total = value if total is None else total + value
     return None if total is None or math.isnan(total) else total
 
 
@@ -290,14 +293,15 @@ def _grid_currents(
     A current without phase counts on every wired phase. Where some phases were left out and the power says that they
     carry current too, they count like the highest one reported.
     """
-    if any(value is not None and math.isnan(value) for value in current_a):
-        return None
+    for value in current_a:
+        if value is not None and math.isnan(value):
+            return None
     wired: dict[int, float] = {}
     for index, value in enumerate(current_a[1:]):
         if value is None:
             continue
         if index < len(phases):
-            wired[index] = max(0.0, value)
+            wired[index] = value if value > 0.0 else 0.0
         elif value > 0.5:
             causes.append("meter-phase-not-wired")
     rest = 0.0

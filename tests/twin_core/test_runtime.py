@@ -22,7 +22,7 @@ from twin_core.models.ids import NodeId
 from twin_core.models.plan import Plan, PlanStatus
 from twin_core.models.problem import PlanningProblem
 from twin_core.models.tariff import flat_tariff
-from twin_core.runtime import Runtime, RuntimeSettings
+from twin_core.runtime import REST_MOST_S, Runtime, RuntimeSettings
 
 A = connector_id("A")
 EVERY_S = 60.0
@@ -107,14 +107,14 @@ class World:
 
 
 @asynccontextmanager
-async def running(world: World, *, spacing_s: float = 2.0) -> AsyncIterator[World]:
+async def running(world: World, *, spacing_s: float = 2.0, tick_s: float = 2.0) -> AsyncIterator[World]:
     twin = Twin(site(charger("A"), charger("B"), limit_a=63.0), since=EPOCH, tariff=flat_tariff(0.2, EPOCH))
     world.runtime = Runtime(
         twin,
         clock=LoopClock(),
         journal=world,
         solver=world,
-        settings=RuntimeSettings(tick_s=2.0, plan_every_s=EVERY_S, plan_spacing_s=spacing_s),
+        settings=RuntimeSettings(tick_s=tick_s, plan_every_s=EVERY_S, plan_spacing_s=spacing_s),
         observers=[world],
     )
     task = asyncio.create_task(world.runtime.run(world))
@@ -268,6 +268,40 @@ async def test_however_much_happens_control_rests_between_ticks_and_still_heeds_
     assert len(charging.reports) - before < 60
     await asyncio.sleep(0.6)
     assert charging.reports[-1].decision.margins[NodeId("grid")].limit_a == pytest.approx(10.1)
+
+
+@pytest.mark.parametrize("disk_s", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize(
+    "happens",
+    [
+        ev.LimitChanged(at=instant(), node_id=NodeId("grid"), limit_a=7.0, limit_kw=None),
+        ev.ConnectorLimited(at=instant(), connector_id=A, limit_a=7.0, source="test"),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+async def test_in_a_storm_of_facts_on_a_slow_disk_room_is_made_within_two_ways_to_the_disk_and_a_rest(
+    happens: ev.Event, disk_s: float
+) -> None:
+    async with running(World(wanted_a=32.0), tick_s=20.0) as world:
+        await asyncio.sleep(45)
+        world.put(*plugged_in("A", energy_kwh=50.0))
+        await asyncio.sleep(60)
+        world.disk_s, world.solve_s = disk_s, 100.0  # no tick comes of a plan
+        storm = asyncio.create_task(_news_without_end(world))
+        await asyncio.sleep(0.7)
+        storm.cancel()
+        world.put(happens)
+        # The way of the tick under way, the rest after it, and the way of the tick that heeds the fact.
+        async with asyncio.timeout(2 * disk_s + REST_MOST_S + 0.1):
+            while not world.offered()[-1].limit_a <= 7.0:  # noqa: ASYNC110 -- the world notes, it wakes nobody
+                await asyncio.sleep(0.01)
+
+
+async def _news_without_end(world: World) -> None:
+    """Facts that call for a tick each, and each tick for a grant."""
+    for number in range(1000):
+        world.put(ev.ConnectorLimited(at=instant(), connector_id=A, limit_a=30.0 - number % 2, source="storm"))
+        await asyncio.sleep(0.02)
 
 
 async def test_what_happens_while_a_plan_is_made_is_planned_for_in_the_next() -> None:
