@@ -145,8 +145,7 @@ class Actuation:
         number, now_s = grant.connector_id.number, self._charger.around.clock.now().monotonic_s
         if math.isfinite(grant.lease_s) and number in self._charger.transactions:
             self._lasting = (grant, style)
-        # What was told over an earlier link, or by an earlier gateway, may have been a pause.
-        before_a, since_s = self._charger.in_force.get(number, (0.0, now_s))
+        before_a, since_s = self._charger.in_force.get(number, (grant.limit_a, now_s))
         unchanged = before_a == grant.limit_a
         if grant.limit_a < before_a:
             self._charger.lowered.setdefault(number, (grant.limit_a, now_s))
