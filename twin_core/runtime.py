@@ -35,6 +35,7 @@ REPLANNING = (
     ev.ChargerDisconnected,
     ev.FallbackConfirmed,
     ev.FallbackRefused,
+    ev.VehicleExpected,
 )
 """Facts after which the plan in force is not the plan one would make."""
 

@@ -1,7 +1,7 @@
 """Whether a charger keeps its limits, as its own samples show it. Pure.
 
 A low draw alone proves nothing: the vehicle may take no more. What proves is a draw that was well above a limit when
-that limit came, came down to it, and stood there for some samples.
+that limit came, came down to it soon, and stood there for some samples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ BESIDE_A = 1.0
 
 FOLLOWED_S = 15.0
 """After so long a vehicle has followed a limit."""
+
+ARRIVES_WITHIN_S = 120.0
+"""A draw that comes down later did not follow the limit: a battery that fills takes less by itself."""
 
 STANDS_FOR = 3
 """Samples in a row at the limit, as many as show that a charger draws a little more than it is told."""
@@ -74,6 +77,8 @@ class Proof:
         """
         descent = self._descents.get(connector)
         if descent is None or now_s < descent.since_s + FOLLOWED_S:
+            return False
+        if descent.stood == 0 and now_s > descent.since_s + ARRIVES_WITHIN_S:
             return False
         most_a = descent.to_a * ERRS_BY + READS_TO_A / 2 if exact else descent.to_a + BESIDE_A
         stands = descent.to_a - BESIDE_A <= current_a <= most_a

@@ -189,6 +189,8 @@ class Session:
             found = await self.charger.around.ledger.open_transactions(self.charger.spec.id)
             for connector, transaction in found.items():
                 self.charger.transactions.setdefault(connector.number, transaction)
+                # What it was told before may have been a pause.
+                self.charger.in_force.setdefault(connector.number, (0.0, self.charger.around.clock.now().monotonic_s))
             await self._books_written()
         except StorageError as exc:
             self.charger.refuse("storage", str(exc))

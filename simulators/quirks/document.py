@@ -25,8 +25,10 @@ the limit every second. Sources are issues of the named projects, written `proje
 
 Every charger is unproven until its draw was seen to come down to a lower limit and to stand there; its first vehicle is
 offered 11 A, then 8 A, for about a minute. Until then the envelope keeps room for all it can draw beside the others,
-and `Authorize` is answered only once they have made that room. So no test but one allows a second above a limit,
-whatever a charger does that was never seen to obey. What this rests on:
+and a tag that may charge hears so only once they have made that room; it is kept for two minutes from there on, for a
+vehicle that is plugged in afterwards. A vehicle that is full, or takes less than 7.5 A, proves nothing: the room is
+kept for as long as it stays. So no test but one allows a second above a limit, whatever a charger does that was never
+seen to obey. What this rests on:
 
 - one charger at a time that lies, of all that hang on one limit and have a vehicle but no proof yet;
 - a limit that bears all that one charger can draw. What exceeds a limit alone, nobody else's restraint can bear; and

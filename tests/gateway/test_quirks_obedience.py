@@ -56,6 +56,25 @@ def test_q16_room_is_made_for_a_charger_that_was_never_seen_to_obey_before_its_c
     survive(tmp_path, "ignores-limits", play, tick_s=10)
 
 
+def test_q16_room_is_made_for_a_driver_who_shows_a_tag_before_plugging_in(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await minutes(0.5)
+        await run.plug(run.mate)
+        await minutes(3)
+        assert run.mate_a() == HARDWARE_A
+        begun_s = run.now_s
+        answer = await run.odd.controller.machine.ask("Authorize", {"idTag": "TAG-ODD"})
+        assert answer["idTagInfo"]["status"] == "Accepted"
+        assert run.now_s < begun_s + 12.0
+        assert run.mate_a() == pytest.approx(LIMIT_A - HARDWARE_A, abs=0.1)
+        assert run.refused("newcomer-without-room") == 0
+        # Nobody comes after all: the room is kept for two minutes.
+        await minutes(3)
+        assert run.mate_a() == HARDWARE_A
+
+    survive(tmp_path, "ignores-limits", play)
+
+
 def test_q16_one_that_stops_obeying_is_seen_within_seconds_and_harms_no_second_time(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
@@ -203,7 +222,9 @@ def test_q24_what_is_not_answered_counts_as_old_and_new_together(tmp_path: Path)
         assert GrantOutcome.TIMED_OUT in outcomes
         assert GrantOutcome.ACCEPTED not in outcomes
         run.impose(20.0)
-        await minutes(0.2)
-        assert run.counted_a() == pytest.approx(EVEN_A, abs=0.1)
+        # Long after the wait for each answer was over, and the new limit as unanswered as the old.
+        for _ in range(6):
+            await minutes(0.1)
+            assert run.counted_a() == pytest.approx(EVEN_A, abs=0.1)
 
     survive(tmp_path, "takes-without-answer", play)

@@ -271,6 +271,21 @@ def test_q12_after_a_pause_the_limit_is_said_again_before_the_car_has_taken_more
     survive(tmp_path, "resumes-unlimited", play)
 
 
+def test_q12_a_pause_that_was_told_over_another_link_is_a_pause_all_the_same(tmp_path: Path) -> None:
+    async def play(run: QuirkRun) -> None:
+        await both_charge(run)
+        run.impose(5.0)
+        await minutes(1)
+        assert run.odd_a() == 0.0
+        run.impose(30.0)
+        run.cut()  # before the gateway has spoken: its first words over the next link end the pause
+        await minutes(1)
+        assert not run.did(q.ResumesUnlimited).unlimited
+        assert 0.0 < run.odd_a() <= 30.0
+
+    survive(tmp_path, "resumes-unlimited", play)
+
+
 def test_q13_two_minutes_of_suspendedevse_are_no_fault(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await minutes(0.5)

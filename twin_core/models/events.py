@@ -81,6 +81,14 @@ class ChargerLearned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleExpected:
+    """A driver may charge at a charger that was never seen to keep a limit; a vehicle is there, or comes soon."""
+
+    at: Instant
+    charger_id: ChargerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLearned:
     """What chargers of a model taught of it has changed; None where somebody had it forgotten.
 
@@ -340,6 +348,7 @@ Event = (
     | ChargerBooted
     | ChargerCommissioned
     | ChargerLearned
+    | VehicleExpected
     | ModelLearned
     | FallbackConfirmed
     | FallbackRefused

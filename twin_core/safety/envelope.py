@@ -46,6 +46,7 @@ from twin_core.models.events import (
     LimitChanged,
     TransactionStarted,
     TransactionStopped,
+    VehicleExpected,
 )
 from twin_core.models.grant import Grant
 from twin_core.models.ids import ChargerId, ConnectorId, NodeId
@@ -108,6 +109,9 @@ class Envelope:
                 self._note_charger(event)
             case ConnectorStatusReported() | ConnectorMetered():
                 self._note_vehicle(event)
+            case VehicleExpected():
+                for exposure in self._by_charger.get(event.charger_id, ()):
+                    exposure.vehicle_expected(event.at.monotonic_s)
             case ChargerConnected() | ChargerBooted():
                 self._refresh(event.charger_id)
             case ChargerAdopted():

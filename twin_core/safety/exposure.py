@@ -22,6 +22,9 @@ from twin_core.models.ids import TransactionId
 from twin_core.models.quantities import MINIMUM_CURRENT_A, Instant, quantise_down
 from twin_core.safety.parameters import EnvelopeParameters
 
+EXPECTED_FOR_S = 120.0
+"""A driver who may charge plugs in within this time; then most chargers ask again."""
+
 
 @dataclass(slots=True)
 class HeldGrant:
@@ -66,6 +69,8 @@ class Exposure:
         self.distrusted = ""
         self.proven = True
         self.plugged = False
+        self._expected_until_s = -math.inf
+        self._expected = False
         self._parameters = parameters
         self._abilities = ChargerAbilities()
         self._step_a = spec.step_a
@@ -90,8 +95,8 @@ class Exposure:
 
     @property
     def unproven(self) -> bool:
-        """Whether a vehicle may draw at a charger that may keep no limit; see `twin_core.safety.doubt`."""
-        return not self.proven and (self.plugged or self._transaction is not None)
+        """Whether a vehicle may draw, or soon may, at a charger that may keep no limit: `twin_core.safety.doubt`."""
+        return not self.proven and (self.plugged or self._expected or self._transaction is not None)
 
     @property
     def doubted_a(self) -> float:
@@ -137,6 +142,7 @@ class Exposure:
 
     def expire(self, now_s: float) -> None:
         """Drop what no longer counts."""
+        self._expected = self._expected_until_s > now_s
         if self._held:
             self._held = [held for held in self._held if held.until_s > now_s]
 
@@ -315,6 +321,10 @@ class Exposure:
         self.distrusted = ""
         self._set_floor()
 
+    def vehicle_expected(self, now_s: float) -> None:
+        """Its driver was told that it may charge, or is about to be."""
+        self._expected_until_s = now_s + EXPECTED_FOR_S
+
     def transaction_started(self, transaction: TransactionId) -> None:
         """Grants sent from now on may be tied to this transaction."""
         self._transaction = transaction
@@ -322,7 +332,7 @@ class Exposure:
     def transaction_stopped(self, transaction: TransactionId, now_s: float) -> None:
         """TxProfiles die with their transaction. One whose message may still be underway is not known to be one."""
         if self._transaction == transaction:
-            self._transaction = None
+            self._transaction, self._expected_until_s = None, -math.inf
         if not self._tied_to_transactions:
             return
         for held in self._held:

@@ -7,21 +7,30 @@ import asyncio
 from connectors.ocpp.charger import Charger
 from connectors.ocpp.frames import Payload
 from connectors.ocpp.incoming.answering import Durable, Inline, Written
+from twin_core.models.authorisation import TagStatus
+from twin_core.models.events import VehicleExpected
 from twin_core.models.quantities import Instant
 
 LOOK_EVERY_S = 0.5
 
 
 def after_room(route: Inline | Durable) -> Durable:
-    """The same answer, held back while there is no room, for as long as a charger may be kept waiting."""
+    """The same answer; one that lets a vehicle charge is held back until there is room, within bounds.
+
+    Room is made for a driver who shows a tag before plugging in, too: no status speaks of that vehicle yet.
+    """
 
     async def handle(charger: Charger, payload: Payload, at: Instant) -> Written:
-        await _wait_for_room(charger)
         match route:
             case Inline(answer):
-                return Written(answer(charger, payload, at))
+                written = Written(answer(charger, payload, at))
             case Durable(write):
-                return await write(charger, payload, at)
+                written = await write(charger, payload, at)
+        info = written.answer.get("idTagInfo")
+        if isinstance(info, dict) and info.get("status") == TagStatus.ACCEPTED:
+            charger.emit(VehicleExpected(at=charger.around.clock.now(), charger_id=charger.spec.id))
+            await _wait_for_room(charger)
+        return written
 
     return Durable(handle)
 

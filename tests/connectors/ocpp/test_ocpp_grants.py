@@ -194,7 +194,7 @@ async def test_a_charger_that_takes_no_tx_profile_gets_its_grants_as_default_and
             again.asked.clear()
             d.system.offer(grant(10, seq=4))
             await until(lambda: len(outcomes(d)) == 4)
-            assert [p["chargingProfilePurpose"] for p in again.profiles()] == ["TxDefaultProfile"]
+            assert {p["chargingProfilePurpose"] for p in again.profiles()} == {"TxDefaultProfile"}
 
 
 async def test_one_rejection_by_chance_teaches_nothing() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from tests.connectors.ocpp.peer import depot, peer
+from twin_core.models.events import VehicleExpected
 from twin_core.models.ids import ChargerId
 
 WAIT_S = 20.0
@@ -24,6 +25,19 @@ async def asked_at(*, room_after_s: float, proven: bool = False) -> float:
             answer = await cp.call("Authorize", {"idTag": "TAG"})
             assert answer[2]["idTagInfo"]["status"] == "Accepted"
             return loop.time() - begun_s
+
+
+async def test_a_tag_that_may_not_charge_hears_so_at_once_and_makes_nobody_come_down() -> None:
+    loop = asyncio.get_running_loop()
+    async with depot(newcomer_wait_s=WAIT_S) as site:
+        site.system._around = replace(site.system._around, bears=lambda _: False)
+        async with peer(site.system.port) as cp:
+            await cp.boot()
+            begun_s = loop.time()
+            answer = await cp.call("Authorize", {"idTag": ""})
+            assert answer[2]["idTagInfo"]["status"] == "Invalid"
+            assert loop.time() < begun_s + 0.5
+            assert site.sink.of(VehicleExpected) == []
 
 
 async def test_authorize_waits_for_room() -> None:

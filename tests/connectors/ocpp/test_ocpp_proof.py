@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.ocpp.proof import FOLLOWED_S, STANDS_FOR, Proof
+from connectors.ocpp.proof import ARRIVES_WITHIN_S, FOLLOWED_S, STANDS_FOR, Proof
 
 
 def told_to_come_down(drawn_a: float = 11.0) -> Proof:
@@ -30,6 +30,17 @@ def test_samples_before_a_vehicle_can_have_followed_do_not_count() -> None:
 @pytest.mark.parametrize("current_a", [0.0, 6.9, 8.3, 11.0, 32.0])
 def test_what_draws_beside_the_limit_is_not_proven(current_a: float) -> None:
     assert not stands(told_to_come_down(), *[current_a] * (2 * STANDS_FOR))
+
+
+def test_a_draw_that_falls_by_itself_long_after_a_limit_came_is_no_proof() -> None:
+    proof = told_to_come_down(drawn_a=16.0)
+    assert not stands(proof, *[16.0] * 10)
+    proof.told(1, 8.0, 12.0, 60.0)
+    assert not stands(proof, *[8.0] * (2 * STANDS_FOR), from_s=ARRIVES_WITHIN_S + 1.0)
+
+
+def test_a_draw_that_came_down_in_time_may_be_seen_standing_after_it() -> None:
+    assert stands(told_to_come_down(), *[8.0] * STANDS_FOR, from_s=ARRIVES_WITHIN_S - 1.0)
 
 
 def test_one_sample_beside_the_limit_begins_the_count_anew() -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.fakes import instant
 from tests.twin_core.safety.depots import Desk, connector, limits, outlet, site
 from twin_core.models.charger import ConnectorStatus, Learned
-from twin_core.models.events import ChargerLearned, ConnectorStatusReported
+from twin_core.models.events import ChargerLearned, ConnectorStatusReported, VehicleExpected
 from twin_core.models.ids import ChargerId
 from twin_core.safety.doubt import PROBE_A
+from twin_core.safety.exposure import EXPECTED_FOR_S
 
 HARDWARE_A = 32.0
 NAMES = ("a", "b", "c", "d")
@@ -72,6 +73,18 @@ def test_the_others_come_down_when_a_vehicle_is_plugged_in_there_and_only_then_i
     assert not desk.envelope.bears(ChargerId("b"))
     desk.settle(20.0, {"a": 32.0, "b": 0.0})
     assert desk.envelope.bears(ChargerId("b"))
+
+
+def test_for_a_driver_who_may_charge_room_is_made_before_a_vehicle_is_plugged_in_but_not_for_ever() -> None:
+    desk = depot(44.0)
+    desk.learn("b", proven=False)
+    desk.settle(0.0, {"a": 32.0})
+    desk.envelope.observe(VehicleExpected(at=instant(10.0), charger_id=ChargerId("b")))
+    assert limits(desk.settle(10.0, {"a": 32.0}))["a"] == 12.0
+    desk.settle(20.0, {"a": 32.0})
+    assert desk.envelope.bears(ChargerId("b"))
+    desk.settle(10.0 + EXPECTED_FOR_S, {"a": 32.0})
+    assert desk.worst_a("a", 10.0 + EXPECTED_FOR_S) == 32.0
 
 
 def test_its_own_limit_costs_the_room_kept_for_it_nothing() -> None:
