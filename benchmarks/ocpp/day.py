@@ -54,6 +54,7 @@ sample_interval_s = 60
 [ocpp]
 port = 9000
 heartbeat_s = 900
+ping_interval_s = 60
 [scenario]
 start = 2026-06-01T06:00:00
 minutes = {MINUTES}

@@ -148,7 +148,7 @@ async def test_an_answer_that_makes_no_sense_permits_nothing_and_ends_no_link(no
     async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
         central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": nonsense}
         await point.plug(1, car(), TAG)
-        await settle(11)
+        await settle(10)
         assert [p["reason"] for p in central.of("StopTransaction")] == ["DeAuthorized"]
         central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": nonsense}
         assert not await point.plug(2, car(), IdTag("OTHER"))
