@@ -73,7 +73,7 @@ def test_the_next_charger_of_a_model_begins_with_what_the_first_one_cost(tmp_pat
 def test_a_charger_that_cannot_be_paused_is_known_after_a_restart(tmp_path: Path) -> None:
     async def learns(run: QuirkRun) -> None:
         await both_charge(run)
-        run.impose(9.0)
+        run.impose(5.0)
         await minutes(1.5)
         assert run.did(q.ZeroEndsTransaction).ended == 1
 

@@ -206,7 +206,7 @@ def test_x11_a_clock_that_is_right_again_has_leases_again(tmp_path: Path) -> Non
         await run.plug(run.mate)
         await minutes(0.5)
         assert not run.memory.abilities().leases
-        run.odd.controller.station.set_clock(run.depot._clock.now().utc)
+        run.odd.controller.station.set_clock(run.depot._clock.now().utc.timestamp())
         await minutes(0.9)
         assert run.memory.abilities().leases
         assert run.counted_a() > 0.0

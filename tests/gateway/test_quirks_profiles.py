@@ -204,7 +204,7 @@ def test_q9_phases_are_never_switched(tmp_path: Path) -> None:
 def test_q10_a_session_that_a_pause_ended_is_begun_again_and_never_paused_any_more(tmp_path: Path) -> None:
     async def play(run: QuirkRun) -> None:
         await both_charge(run)
-        run.impose(9.0)
+        run.impose(5.0)
         await minutes(1.5)
         run.impose(None)
         await minutes(2)

@@ -145,13 +145,30 @@ async def test_a_tag_found_invalid_afterwards_gets_no_energy_and_ends_where_conf
 
 @pytest.mark.parametrize("nonsense", ["Accepted", [], {"status": ["Accepted"]}, {"status": "Perhaps"}, None])
 async def test_an_answer_that_makes_no_sense_permits_nothing_and_ends_no_link(nonsense: Any) -> None:
-    async with FakeCentral() as central, switched_on(charger(connectors=2)) as point:
-        central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": nonsense}
+    async with FakeCentral() as central, switched_on() as point:
+        central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": nonsense}
+        assert not await point.plug(1, car(), TAG)
+        await settle(10)
+        assert not central.of("StartTransaction")
+        assert point.links == 1
+
+
+async def test_a_start_whose_answer_has_a_word_for_status_that_nobody_knows_is_stopped() -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": {"status": "Perhaps"}}
         await point.plug(1, car(), TAG)
         await settle(10)
         assert [p["reason"] for p in central.of("StopTransaction")] == ["DeAuthorized"]
-        central.answers["Authorize"] = lambda _c, _p: {"idTagInfo": nonsense}
-        assert not await point.plug(2, car(), IdTag("OTHER"))
+
+
+@pytest.mark.parametrize("nonsense", ["Accepted", [], {"status": ["Accepted"]}, None])
+async def test_a_start_whose_answer_cannot_be_read_is_said_again(nonsense: Any) -> None:
+    async with FakeCentral() as central, switched_on() as point:
+        central.answers["StartTransaction"] = lambda _c, _p: {"transactionId": 3, "idTagInfo": nonsense}
+        await point.plug(1, car(), TAG)
+        await settle(25)
+        assert len(central.of("StartTransaction")) > 1
+        assert point.controller.outbox.counts.flawed["StartTransaction"] > 1
         assert point.links == 1
 
 
