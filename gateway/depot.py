@@ -258,7 +258,8 @@ class Depot:
             # wall looks like six. What judges a link alive or an answer late is therefore measured on the wall.
             call_timeout_s=max(ocpp.call_timeout_s, speed * FASTEST_ANSWER_WALL_S),
             call_yields_after_s=max(3.0, speed * FASTEST_ANSWER_WALL_S),
-            ping_interval_s=10.0 * speed,
+            ping_interval_s=ocpp.ping_interval_s * speed,
+            websocket_ping_s=max(1, round(3 * ocpp.ping_interval_s)),
             ping_timeout_s=5.0 * speed,
             open_timeout_s=5.0 * speed,
             close_timeout_s=1.0 * speed,

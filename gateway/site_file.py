@@ -139,6 +139,7 @@ class OcppTable(Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
     heartbeat_s: WholeSeconds = 60.0
     call_timeout_s: Positive = 10.0
+    ping_interval_s: Positive = 10.0
     clear_foreign_limits: bool = False
     id_tags: tuple[str, ...] | None = None
     tls: TlsTable | None = None

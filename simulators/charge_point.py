@@ -14,6 +14,7 @@ from simulators import requests
 from simulators.controller import Controller
 from simulators.credentials import Credentials
 from simulators.hardware import Hardware
+from simulators.machine import NOTICED_S
 from simulators.pilot import PilotFault
 from simulators.quirks import Quirks
 from simulators.quirks.socket import dressed
@@ -242,6 +243,7 @@ class ChargePoint:
             await asyncio.sleep(controller.quirks.answer_delay_s)
         if requests.has_unknown_fields(action, payload):
             self.wire.extra[action] += 1
+        controller.machine.wake.within(NOTICED_S)
         return requests.answer(controller, action, payload)
 
     def _next_id(self) -> str:

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _BOOT_RETRY_S = 30.0
 _RESET_RETRY_S = 5.0
-_LONGEST_IDLE_S = 30.0
+_LONGEST_IDLE_S = 300.0
 _SHORTEST_WAIT_S = 1e-3
 _EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
 """A central system that says it is not between 2000 and 2100 is not believed."""
@@ -114,15 +114,8 @@ class Controller:
         while True:
             await self.powered.wait()
             self.look()
-            wake.clear()
             due_s = self.machine.agenda.next_s - self.machine.clock.now().monotonic_s
-            try:
-                async with asyncio.timeout(
-                    max(_SHORTEST_WAIT_S, min(due_s, self.reports.next_look_s(), _LONGEST_IDLE_S))
-                ):
-                    await wake.wait()
-            except TimeoutError:
-                continue
+            await wake.sleep(max(_SHORTEST_WAIT_S, min(due_s, self.reports.next_look_s(), _LONGEST_IDLE_S)))
 
     def look(self) -> None:
         """Do what is due, report what changed and take samples."""

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from simulators.agenda import Agenda
+from simulators.alarm import Alarm
 from simulators.configuration import Configuration
 from simulators.hardware import Hardware
 from simulators.outbox import Outbox, Outgoing, RetryRule
@@ -17,6 +19,9 @@ from simulators.station import Station
 from simulators.wire import Payload
 from twin_core.models.charger import ChargerSpec
 from twin_core.ports import Clock
+
+NOTICED_S = 1.0
+"""A charge point notices within this time what changed at its outlets."""
 
 
 class Registration(StrEnum):
@@ -39,7 +44,7 @@ class Machine:
         installing: connectors without a transaction are closed until new firmware is installed.
         powered: cleared while there is no power.
         firmware_version: what BootNotification says.
-        wake: set when the charge point should look round at once.
+        wake: set when the charge point should look round at once, or within a while.
     """
 
     __slots__ = (
@@ -78,7 +83,8 @@ class Machine:
         self.powered = asyncio.Event()
         self.powered.set()
         self.firmware_version = "1.0"
-        self.wake = asyncio.Event()
+        self.wake = Alarm()
+        self.station.on_reconsider = partial(self.wake.within, NOTICED_S)
 
     def advance(self) -> None:
         """Bring outlets and vehicles to this moment."""

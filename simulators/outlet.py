@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from simulators.hardware import Rotation
 from simulators.pilot import DIGITAL_DUTY, Cable, PilotFault, PilotState, cable_of, duty_of
-from simulators.vehicle import Vehicle
+from simulators.vehicle import DRAWING_A, Vehicle
 from twin_core.models.charger import ConnectorSpec, ConnectorStatus
 from twin_core.models.ids import IdTag
 from twin_core.models.quantities import MINIMUM_CURRENT_A, NO_CURRENT, Phase, PhaseCurrents, current_on
 
-_DRAWING_A = 0.2
-"""Current above which a vehicle counts as charging."""
 _STRAIGHT = (0, 1, 2)
 _NOTHING = (0.0, 0.0, 0.0)
 
@@ -197,7 +195,7 @@ class Outlet:
             return self._status_without_vehicle()
         if self.transaction is None:
             return ConnectorStatus.FINISHING if self.finishing else ConnectorStatus.PREPARING
-        if self.current_a > _DRAWING_A:
+        if self.current_a > DRAWING_A:
             return ConnectorStatus.CHARGING
         if self.offered_a < MINIMUM_CURRENT_A:
             return ConnectorStatus.SUSPENDED_EVSE

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from simulators.configuration import REGISTER
-from simulators.machine import Machine
+from simulators.machine import NOTICED_S, Machine
 from simulators.outbox import Outgoing
 from simulators.sampling import Reading, inlet_reading, meter_value, outlet_reading, timestamp
 from simulators.station import LocalTransaction, Outlet
@@ -59,13 +61,24 @@ class Reports:
         self._sample_by_the_clock()
 
     def next_look_s(self) -> float:
-        """Seconds until something may be due: one while a vehicle is here, for it changes at any moment."""
+        """Seconds until something may be due, if nobody touches the charge point before."""
         machine = self._machine
-        outlets = machine.station.outlets.values()
-        if self._unsteady or any(o.vehicle is not None or o.transaction is not None for o in outlets):
-            return 1.0
+        if self._unsteady or any(_runs_out(outlet.transaction) for outlet in machine.station.outlets.values()):
+            return NOTICED_S
+        now_s = machine.clock.now().monotonic_s
         every_s = machine.configuration.number("ClockAlignedDataInterval")
-        return every_s - machine.station.own_s % every_s if every_s else 3600.0
+        by_the_clock_s = every_s - machine.station.own_s % every_s if every_s else math.inf
+        steady_s = max(NOTICED_S, machine.station.steady_until_s() - now_s)
+        return min(steady_s, self._next_sample_s() - now_s, by_the_clock_s)
+
+    def _next_sample_s(self) -> float:
+        """When the next sample of a transaction is due, on the monotonic clock."""
+        interval_s = self._machine.configuration.number("MeterValueSampleInterval")
+        outlets = self._machine.station.outlets.items()
+        running = [number for number, outlet in outlets if outlet.transaction is not None] if interval_s else []
+        return min(
+            (self._sampled_s[number] + interval_s for number in running if number in self._sampled_s), default=math.inf
+        )
 
     def _sample_if_due(self, number: int, outlet: Outlet, now_s: float) -> None:
         """Sample a running transaction; an interval of 0 asks for no samples."""
@@ -226,3 +239,8 @@ class Reports:
             "timestamp": timestamp(self._machine.station.own_time),
         }
         return payload if reservation_id is None else {**payload, "reservationId": reservation_id}
+
+
+def _runs_out(running: LocalTransaction | None) -> bool:
+    """Whether a transaction ends at a register reading, which has to be watched."""
+    return running is not None and running.accepted and running.supply_until_wh is not None

@@ -7,7 +7,7 @@ they are due, so nobody has to look in at that moment.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from simulators.composite import Profile, Scene, Step, composite
@@ -38,6 +38,7 @@ class Station:
     Attributes:
         hardware: its maker's choices.
         clock_offset_s: what the charge point's own UTC clock shows, less the monotonic clock.
+        on_reconsider: called when what is offered may have changed for another reason than a profile.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Station:
         self._begun_s = at_s
         self._valid_until_s = -math.inf
         self._version = -1
+        self.on_reconsider: Callable[[], None] = lambda: None
         self.hardware = hardware
         self._wakers = {number: Waker(hardware.wakes_after_s) for number in self.outlets}
         for outlet in self.outlets.values():
@@ -102,6 +104,14 @@ class Station:
     def reconsider(self) -> None:
         """What is offered may have changed for another reason than a profile."""
         self._valid_until_s = -math.inf
+        self.on_reconsider()
+
+    def steady_until_s(self) -> float:
+        """Until when no outlet changes its status by itself, on the monotonic clock; surely not too late."""
+        if self._version != self.profiles.version:
+            return self._at_s
+        vehicles = [outlet.vehicle for outlet in self.outlets.values() if outlet.vehicle is not None]
+        return min(self._valid_until_s, *(vehicle.steady_until_s() for vehicle in vehicles), math.inf)
 
     def advance(self, to_s: float) -> None:
         """Live on to a moment on the monotonic clock."""

@@ -17,6 +17,8 @@ from twin_core.models.quantities import MINIMUM_CURRENT_A, power_kw
 
 FOLLOW_S = 5.0
 """Longest time a vehicle may take to follow a change of the pilot (IEC 61851-1)."""
+DRAWING_A = 0.2
+"""Current above which a vehicle counts as charging."""
 _FOLLOW_MARGIN_S = 0.3
 _TRICKLE = 0.1
 """Share of its full current that a battery still takes when it is full."""
@@ -192,6 +194,26 @@ class Vehicle:
             self._draw(until - self._at_s)
             self._at_s = until
 
+    def steady_until_s(self) -> float:
+        """Until when it surely neither begins nor ceases to charge while nobody touches the pilot."""
+        target_a = self._target_a()
+        if (target_a > DRAWING_A) != (self.current_a > DRAWING_A):
+            return self._at_s
+        moments = [self._pending[0][0]] if self._pending else []
+        if not self.asleep:
+            moments.append(self._asleep_from_s)
+        most_kw = power_kw(max(target_a, self.current_a), self.n_phases)
+        if most_kw > 0:
+            moments.append(self._at_s + self._room_kwh() / most_kw * 3600)
+        return min(moments, default=math.inf)
+
+    def _room_kwh(self) -> float:
+        """Energy from the socket that it will still take."""
+        return min(
+            self.wanted_kwh - self.delivered_kwh,
+            (1 - self.soc) * self.battery.capacity_kwh / self.battery.efficiency,
+        )
+
     def _bedtime_s(self) -> float:
         return math.inf if self.habits.sleeps_after_s is None else self._at_s + self.habits.sleeps_after_s
 
@@ -214,10 +236,7 @@ class Vehicle:
         reached = target if ramp_s < dt_s else self.current_a + math.copysign(self._slew_a_per_s * ramp_s, gap)
         ampere_s = (self.current_a + reached) / 2 * ramp_s + reached * (dt_s - ramp_s)
         energy_kwh = power_kw(ampere_s, self.n_phases) / 3600
-        room_kwh = min(
-            self.wanted_kwh - self.delivered_kwh,
-            (1 - self.soc) * self.battery.capacity_kwh / self.battery.efficiency,
-        )
+        room_kwh = self._room_kwh()
         self.current_a = reached
         if energy_kwh >= room_kwh:
             energy_kwh = max(0.0, room_kwh)

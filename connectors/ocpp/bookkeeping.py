@@ -30,6 +30,10 @@ ASLEEP_S = 180.0
 """A vehicle that takes nothing for so long after a pause sleeps; slow chargers resume within two minutes."""
 
 MOST_WAKES = 3
+
+AT_WORK_S = 30.0
+"""By then everything that a limit in force is judged by was looked at."""
+
 DRAWING_A = 1.0
 
 SEEN_OFTEN = 2
@@ -62,6 +66,22 @@ class Bookkeeping:
             self._wake(number)
         self._judge_clock()
         self._charger.tell_learned()
+
+    def are_unsettled(self) -> bool:
+        """Whether something may fall due here before anything else is heard of the charger."""
+        charger, now_s = self._charger, self._charger.around.clock.now().monotonic_s
+        if charger.strangers or charger.own_clock.is_settling(now_s):
+            return True
+        return any(self._is_unsettled(number, now_s) for number in charger.transactions)
+
+    def _is_unsettled(self, number: int, now_s: float) -> bool:
+        """Whether a transaction is still to be closed, its vehicle to be woken, or its limit to be seen at work."""
+        charger = self._charger
+        status, _ = charger.status.get(number, (None, 0.0))
+        limit_a, since_s = charger.in_force.get(number, (0.0, -math.inf))
+        paused, woken = charger.paused.get(number, (None, MOST_WAKES))
+        sleeps = paused == charger.transactions[number] and woken < MOST_WAKES and limit_a > 0.0
+        return status is ConnectorStatus.AVAILABLE or sleeps or now_s < since_s + AT_WORK_S
 
     async def _adopt(self, number: int) -> None:
         charger, stranger = self._charger, self._charger.strangers.get(number)

@@ -57,6 +57,10 @@ class OwnClock:
             return None
         return self._lead_s
 
+    def is_settling(self, now_s: float) -> bool:
+        """Whether `lead_s` will have something to say though nothing more is heard."""
+        return self._reports >= REPORTS_NEEDED and self.lead_s(now_s) is None
+
     def forget(self) -> None:
         """The charger has just been told the time."""
         self._lead_s, self._begun_s, self._reports = None, None, 0

@@ -109,6 +109,7 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self._finished = False
         self._askable = Flag()
+        self._stirred = Flag()
         self._calls = CallTable(
             self._send,
             charger.counters,
@@ -121,6 +122,7 @@ class Session:
 
     def offer(self, grant: Grant) -> None:
         """Send a grant as soon as the charger's line is free."""
+        self._stirred.set()
         self._actuation.offer(grant)
 
     async def call(self, action: str, payload: Payload, timeout_s: float = 0.0) -> CallOutcome:
@@ -201,6 +203,7 @@ class Session:
             try:
                 data = await self._link.recv(decode=False)
                 counters.frames_in += 1
+                self._stirred.set()
                 at = clock.now()
                 wait_s = self._bucket.take(self._loop.time())
                 if wait_s > 0.0:
@@ -330,12 +333,17 @@ class Session:
             await self._calls.call("RemoteStartTransaction", {"connectorId": number, "idTag": tag})
 
     async def _keep_books(self) -> None:
+        """Look a while after something was heard or told, and on while time alone may bring something about."""
         books, clipping = Bookkeeping(self.charger, self._books_written), Clipping(self.charger, self._calls)
         while True:
+            await self._stirred.wait()
             await asyncio.sleep(LOOK_EVERY_S)
+            self._stirred.clear()
             await books.look()
             await self._actuation.check_end()
             await clipping.look()
+            if books.are_unsettled():
+                self._stirred.set()
 
     async def _watch(self) -> None:
         """Cut a link that gives no sign of life.

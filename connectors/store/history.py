@@ -46,10 +46,15 @@ HISTORY_MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+"""Measurement and tags."""
+
+
 @dataclass(slots=True)
 class _Mean:
-    """A minute of one series, as far as it went."""
+    """The newest minute of one series, as far as it went."""
 
+    series: str
     bucket: int
     samples: int = 0
     total: float = 0.0
@@ -92,8 +97,8 @@ class HistorySink:
         self._max_rows = max_rows
         self._max_series = max_series
         self._measurements = measurements
-        self._open: dict[str, _Mean] = {}
-        self._names: dict[tuple[str, str, tuple[tuple[str, str], ...]], str] = {}
+        self._means: dict[_Key, dict[str, _Mean]] = {}
+        self._n_series = 0
         self._newest_bucket = 0
         self._writer: Writer[_Row] | None = None
 
@@ -119,27 +124,32 @@ class HistorySink:
                 continue
             bucket = microseconds(point.utc) // _BUCKET_US
             self._newest_bucket = max(self._newest_bucket, bucket)
+            key = (point.measurement, tuple(point.tags.items()))
+            means = self._means.get(key, {})
             for field, value in point.fields.items():
-                if isinstance(value, bool | str):
+                if isinstance(value, (bool, str)):
                     continue
-                self._add(point, field, float(value), bucket)
+                if not math.isfinite(value):
+                    self.counters.refused += 1
+                    continue
+                mean = means.get(field) or self._new_mean(key, field, bucket)
+                if mean is not None:
+                    self._add(mean, value, bucket)
 
-    def _add(self, point: Point, field: str, value: float, bucket: int) -> None:
-        if not math.isfinite(value):
-            self.counters.refused += 1
-            return
-        key = (point.measurement, field, tuple(point.tags.items()))
-        series = self._names.get(key)
-        if series is None:
-            if len(self._names) >= self._max_series:
-                self._refuse_series(point.measurement)
-                return
-            series = self._names[key] = series_name(point.measurement, point.tags, field)
-        mean = self._open.get(series)
-        if mean is None or mean.bucket != bucket:
-            if mean is not None:
-                self._put(series, mean)
-            mean = self._open[series] = _Mean(bucket)
+    def _new_mean(self, key: _Key, field: str, bucket: int) -> _Mean | None:
+        """The place of a series that was not written before; None when there are too many."""
+        if self._n_series >= self._max_series:
+            self._refuse_series(key[0])
+            return None
+        self._n_series += 1
+        mean = _Mean(series_name(key[0], dict(key[1]), field), bucket)
+        self._means.setdefault(key, {})[field] = mean
+        return mean
+
+    def _add(self, mean: _Mean, value: float, bucket: int) -> None:
+        if mean.bucket != bucket:
+            self._put(mean)
+            mean.bucket = bucket
         mean.samples += 1
         mean.total += value
         self.counters.accepted += 1
@@ -150,16 +160,20 @@ class HistorySink:
         self.counters.extra["series_refused"] = self.counters.extra.get("series_refused", 0) + 1
         self.counters.refused += 1
 
-    def _put(self, series: str, mean: _Mean) -> None:
+    def _put(self, mean: _Mean) -> None:
+        """Hand over what a minute has; from then on it has nothing."""
+        if not mean.samples:
+            return
         if self._writer is None:
             self.counters.dropped += 1
         else:
-            self._writer.put(_Row(series, mean.bucket, mean.samples, mean.total), vital=False)
+            self._writer.put(_Row(mean.series, mean.bucket, mean.samples, mean.total), vital=False)
+        mean.samples, mean.total = 0, 0.0
 
     def _flush_open(self) -> None:
-        for series, mean in self._open.items():
-            self._put(series, mean)
-        self._open.clear()
+        for means in self._means.values():
+            for mean in means.values():
+                self._put(mean)
 
     def _settle(self, writer: Writer[_Row]) -> None:
         self.counters.written = writer.counters.facts
