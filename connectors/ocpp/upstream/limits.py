@@ -298,10 +298,11 @@ class KeptLimits:
             return
         self._binding[number] = binds
         if binds and limit is not None and granted_a is not None:
-            kind = ConflictKind.UPSTREAM_LIMITS if binds == "upstream" else ConflictKind.DEPOT_LIMITS
             allows = f"connector {number}: {limit.profile.name} allows {limit.limit_a:.1f} A"
-            gives = f"the depot grants {granted_a:.1f} A"
-            self._conflicts.note(kind, f"{allows}, {gives}; the lower counts")
+            if binds == "upstream":
+                self._conflicts.note(ConflictKind.UPSTREAM_LIMITS, f"{allows}, so the depot grants no more")
+            else:
+                self._conflicts.note(ConflictKind.DEPOT_LIMITS, f"{allows}, the depot only {granted_a:.1f} A")
 
 
 def _awaits(profile: Profile, connector: int) -> bool:

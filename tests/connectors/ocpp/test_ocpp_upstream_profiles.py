@@ -67,7 +67,7 @@ async def test_an_upstream_profile_never_reaches_the_charger_but_limits_what_it_
         assert len(charger.profiles()) >= before
         status = d.upstream.snapshot().chargers[ChargerId("CP1")]
         assert status.conflicts == {"upstream-limits": 1}
-        assert "allows 10.0 A, the depot grants 16.0 A" in status.latest[0].words
+        assert "allows 10.0 A, so the depot grants no more" in status.latest[0].words
         cleared = await b.ask("CP1", "ClearChargingProfile", {"id": 9})
         assert cleared[2] == {"status": "Accepted"}
         assert (await b.ask("CP1", "ClearChargingProfile", {"id": 9}))[2] == {"status": "Unknown"}
