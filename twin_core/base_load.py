@@ -8,10 +8,10 @@ is set aside as long as there are better ones.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from twin_core.lateness import Lateness
 from twin_core.models.quantities import NO_CURRENT, PhaseCurrents, add_currents
 
 SETTLE_S = 7.0
@@ -29,7 +29,7 @@ PATIENCE_S = 25.0
 STEADY_A = 2.0
 """Chargers' draws that changed by less in all do not spoil a sample."""
 
-_TRACED, _WAYS_KEPT = 16, 64
+_TRACED = 16
 _WAITING_MOST, _JUDGED_MOST = 128, 256
 
 
@@ -39,8 +39,7 @@ class CurrentTrace:
     def __init__(self) -> None:
         # Lists: there is a trace for every connector, and an empty deque is ten times as large.
         self._samples: list[tuple[float, PhaseCurrents]] = []
-        self._ways_s: list[float] = []
-        self._quickest_s = math.inf
+        self._lateness = Lateness()
 
     def add(self, at_s: float, current_a: PhaseCurrents, way_s: float | None = None) -> None:
         """Take in a sample; one that was held up on its way speaks of the moment it was taken at.
@@ -54,20 +53,11 @@ class CurrentTrace:
                 say. Only the difference to its quickest sample of late is used, and never to call a sample newer.
         """
         if way_s is not None:
-            at_s -= way_s - self._quickest(way_s)
+            at_s -= self._lateness.of(way_s)
         if self._samples:
             at_s = max(at_s, self._samples[-1][0])
         self._samples.append((at_s, current_a))
         del self._samples[:-_TRACED]
-
-    def _quickest(self, way_s: float) -> float:
-        """The quickest of its samples of late, this one included."""
-        ways_s = self._ways_s
-        ways_s.append(way_s)
-        self._quickest_s = min(self._quickest_s, way_s)
-        if len(ways_s) > _WAYS_KEPT and ways_s.pop(0) <= self._quickest_s:
-            self._quickest_s = min(ways_s)
-        return self._quickest_s
 
     def latest(self, now_s: float) -> PhaseCurrents:
         """The newest sample, if it is not too old; otherwise nothing."""

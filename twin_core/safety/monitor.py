@@ -14,8 +14,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from twin_core.lateness import Lateness
 from twin_core.models.charger import ConnectorReading
 from twin_core.models.events import ConnectorMetered, Event, GrantAnswered
 from twin_core.models.grant import GrantOutcome, Verdict
@@ -40,6 +41,8 @@ class ObedienceThresholds:
         unmeasured_s: a grant with no sample to judge it by for this long is left unjudged.
         good_samples: as many samples in a row within the limit, over `good_s`, restore trust.
         good_s: as above.
+        late_s: a sample held up on its way for longer tells what was drawn under another limit, and decides nothing ...
+        late_for_s: ... unless nothing else has come for this long.
     """
 
     tolerance_a: float = 1.0
@@ -49,6 +52,8 @@ class ObedienceThresholds:
     unmeasured_s: float = 60.0
     good_samples: int = 3
     good_s: float = 30.0
+    late_s: float = 5.0
+    late_for_s: float = 30.0
 
     def above(self, limit_a: float) -> float:
         """The draw from which on a limit is not kept."""
@@ -112,6 +117,7 @@ class _Watch:
     Attributes:
         excess_since_s: when the run of samples above what is permitted began; None while the last one was not.
         good_since_s: when the run of samples within it began; None while the last one was not.
+        late_since_s: when the run of samples that were held up on their way began; None while the last one was not.
     """
 
     case: _Case | None = None
@@ -121,6 +127,8 @@ class _Watch:
     excess_since_s: float | None = None
     good_since_s: float | None = None
     good_samples: int = 0
+    lateness: Lateness = field(default_factory=Lateness)
+    late_since_s: float | None = None
     caught: bool = False
 
 
@@ -208,7 +216,7 @@ class ObedienceMonitor:
             return
         watch = self._watch(event.connector_id)
         measured_a = self._measured_a(event.connector_id, event.reading, watch)
-        if measured_a is None:
+        if measured_a is None or self._speaks_of_before(watch, event):
             return
         now_s = event.at.monotonic_s
         watch.measured_a = measured_a
@@ -221,6 +229,18 @@ class ObedienceMonitor:
             watch.excess_since_s = now_s if watch.excess_since_s is None else watch.excess_since_s
             watch.good_since_s, watch.good_samples = None, 0
         self._decided.extend(self._judge(event.connector_id, watch, event.at))
+
+    def _speaks_of_before(self, watch: _Watch, event: ConnectorMetered) -> bool:
+        """Whether a sample was kept while nobody could hear it, and is not all that the charger sends."""
+        late_s = 0.0
+        if event.reported_at is not None:
+            late_s = watch.lateness.of((event.at.utc - event.reported_at).total_seconds())
+        if not late_s > self._thresholds.late_s:
+            watch.late_since_s = None
+            return False
+        now_s = event.at.monotonic_s
+        watch.late_since_s = now_s if watch.late_since_s is None else watch.late_since_s
+        return now_s < watch.late_since_s + self._thresholds.late_for_s
 
     def _change_trust(self, now: Instant) -> Iterator[Alarm]:
         for connector_id, watch in self._watches.items():

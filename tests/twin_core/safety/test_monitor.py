@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.fakes import instant
 from tests.twin_core.safety.depots import Desk, connector, outlet, sample, site
 from twin_core.models.events import ConnectorMetered, GrantAnswered
 from twin_core.models.grant import GrantOutcome, Verdict
-from twin_core.safety.monitor import Distrusted, ObedienceMonitor, Trusted, Verification
+from twin_core.safety.monitor import Distrusted, ObedienceMonitor, ObedienceThresholds, Trusted, Verification
 
 A = outlet("a")
 
@@ -29,6 +30,11 @@ class Watched(Desk):
         accepted = GrantAnswered(at=instant(at_s), connector_id=A, seq=grant.seq, outcome=GrantOutcome.ACCEPTED)
         self.monitor.observe(accepted)
         return grant.seq
+
+    def hear(self, at_s: float, current_a: float, taken_s: float) -> None:
+        """A sample comes that its charger says it took at another time."""
+        self.monitor.observe(replace(sample("a", at_s, current_a), reported_at=instant(taken_s).utc))
+        self.monitor.review(instant(at_s))
 
     def see(self, at_s: float, current_a: float | None, **reading: float) -> tuple[Verification, ...]:
         self.monitor.observe(sample("a", at_s, current_a, **reading))
@@ -93,6 +99,32 @@ def test_a_draw_within_an_older_limit_that_may_be_in_force_is_no_disobedience() 
     for at_s in (20.0, 30.0, 40.0):
         assert desk.see(at_s, 30.0) == ()
     assert desk.envelope.is_trusted(A)
+
+
+def test_samples_kept_while_nobody_could_hear_them_accuse_nobody() -> None:
+    desk = Watched()
+    desk.grant(0.0, 16.0)
+    desk.hear(20.0, 16.0, taken_s=19.8)
+    desk.grant(30.0, 0.0)  # and the link breaks
+    for n in range(8):
+        desk.hear(60.0 + n, 16.0, taken_s=20.0 + n)
+    desk.hear(68.0, 0.0, taken_s=67.8)
+    assert desk.envelope.is_trusted(A)
+
+
+@pytest.mark.parametrize("held_up_s", [0.2, 20.0])
+def test_a_charger_is_judged_by_late_samples_where_it_sends_no_others(held_up_s: float) -> None:
+    desk = Watched()
+    desk.grant(0.0, 16.0)
+    desk.hear(20.0, 16.0, taken_s=19.8)
+    caught_s = None
+    for at_s in range(25, 80, 5):
+        desk.hear(float(at_s), 25.0, taken_s=at_s - held_up_s)
+        if caught_s is None and not desk.envelope.is_trusted(A):
+            caught_s = at_s - 25
+    assert caught_s is not None
+    thresholds = ObedienceThresholds()
+    assert caught_s <= thresholds.persistence_s + (thresholds.late_for_s if held_up_s > thresholds.late_s else 0.0)
 
 
 def test_disobedience_is_counted_within_15_s_of_its_beginning() -> None:
