@@ -166,10 +166,10 @@ class Depot:
                 ca=depot_ca(self.site.depot_ca, self._clock.now().utc),
             )
             if self.site.depot_ca is not None and self.site.depot_ca.sign == "automatically":
-                self.news.on_certificate_wanted = self.desk.signing.want
+                self.news.on_certificate_wanted = self.desk.signing.due.want
             self.offline_lists = OfflineLists(self.desk.operations, self.desk.lists, self._listed_tags)
             if self.site.authorisation.local_list:
-                self.news.on_commissioned = self.offline_lists.want
+                self.news.on_commissioned = self.offline_lists.due.want
             self.mqtt = self._new_mqtt_link()
             self.panel = await self._open_panel(stack)
             self._stack = stack.pop_all()
@@ -188,8 +188,8 @@ class Depot:
     def _side_jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
         jobs: dict[str, Callable[[], Awaitable[None]]] = {
             "housekeeping": self._keep_house,
-            "offline lists": self.offline_lists.run,
-            "certificates": self.desk.signing.run,
+            "offline lists": self.offline_lists.due.run,
+            "certificates": self.desk.signing.due.run,
         }
         if self.site.tariff.demand_charge_eur_per_kw:
             jobs["billing peak"] = self._follow_peak

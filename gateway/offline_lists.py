@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from connectors.ocpp.local_lists import LocalLists
 from connectors.ocpp.operations import Operations, Outcome, settings_in
+from gateway.one_by_one import OneByOne
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.authorisation import ListedTag
 from twin_core.models.ids import ChargerId
@@ -20,30 +20,15 @@ ENABLED = "LocalAuthListEnabled"
 class OfflineLists:
     """After each boot of a charger: switches its list on where it is off, and brings it up to date.
 
-    One charger after the other, so that a depot that boots at once is not asked at once.
+    Attributes:
+        due: chargers to look after.
     """
 
     def __init__(self, operations: Operations, lists: LocalLists, entries: Callable[[], tuple[ListedTag, ...]]) -> None:
         self._operations = operations
         self._lists = lists
         self._entries = entries
-        self._due: dict[ChargerId, None] = {}
-        self._filled = asyncio.Event()
-
-    def want(self, charger: ChargerId) -> None:
-        """Look after this charger soon; never blocks, and one that waits already waits once."""
-        self._due[charger] = None
-        self._filled.set()
-
-    async def run(self) -> None:
-        """Look after chargers until cancelled."""
-        while True:
-            await self._filled.wait()
-            while self._due:
-                charger = next(iter(self._due))
-                del self._due[charger]
-                await self._look_after(charger)
-            self._filled.clear()
+        self.due = OneByOne(self._look_after)
 
     async def _look_after(self, charger: ChargerId) -> None:
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from connectors.ocpp.depot_ca import DepotCa
 from connectors.ocpp.operations import Answer, Operations, Outcome
+from gateway.one_by_one import OneByOne
 from twin_core.errors import ProtocolError, StorageError
 from twin_core.models.events import CertificateRequested
 from twin_core.models.ids import ChargerId
@@ -25,6 +25,9 @@ class Signing:
     Args:
         ca: the authority; None where the site names none.
         known: whether a charger proves who it is when it connects; nobody else gets a certificate unasked.
+
+    Attributes:
+        due: chargers that asked for a certificate and are to get it by themselves.
     """
 
     def __init__(
@@ -40,8 +43,7 @@ class Signing:
         self._upkeep = upkeep
         self._clock = clock
         self._known = known
-        self._due: dict[ChargerId, None] = {}
-        self._filled = asyncio.Event()
+        self.due = OneByOne(self._look_after)
         self._signed_s: dict[ChargerId, float] = {}
 
     async def sign(self, charger: ChargerId) -> Answer:
@@ -70,21 +72,6 @@ class Signing:
         if answer.outcome is Outcome.DONE and is_newest:
             await self._upkeep.keep(CertificateRequested(at=self._clock.now(), charger_id=charger, csr=""))
         return answer
-
-    def want(self, charger: ChargerId) -> None:
-        """A charger asked for a certificate: sign it soon; never blocks, and one that waits already waits once."""
-        self._due[charger] = None
-        self._filled.set()
-
-    async def run(self) -> None:
-        """Sign by itself what is wanted, one after the other, until cancelled."""
-        while True:
-            await self._filled.wait()
-            while self._due:
-                charger = next(iter(self._due))
-                del self._due[charger]
-                await self._look_after(charger)
-            self._filled.clear()
 
     async def _look_after(self, charger: ChargerId) -> None:
         why = self._reluctance(charger)

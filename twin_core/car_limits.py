@@ -59,6 +59,13 @@ class _Seen:
             return Offer(self.least_a, max(self.content_a + CAR_ROOM_A, self.least_a))
         return Offer(self.least_a, float("inf")) if self.least_a > MINIMUM_CURRENT_A else None
 
+    def began(self, now_s: float) -> None:
+        """It draws; where it did not before, it was what it was offered last that made it begin."""
+        offer = self.offer(now_s)
+        if self.idle_since_s is not None and offer is not None:
+            self.least_a = offer.least_a
+        self.idle_since_s = None
+
 
 class CarLimits:
     """The vehicles at all connectors, as their draws show them."""
@@ -70,7 +77,7 @@ class CarLimits:
         """A vehicle took less than its limit."""
         seen = self._seen.setdefault(connector_id, _Seen())
         if measured_a >= DRAWING_A:
-            self._began(seen, now)
+            seen.began(now.monotonic_s)
         elif seen.idle_since_s is None:
             seen.idle_since_s = now.monotonic_s
         seen.content_a = measured_a
@@ -79,7 +86,7 @@ class CarLimits:
         """A vehicle drew what it was given."""
         seen = self._seen.get(connector_id)
         if seen is not None:
-            self._began(seen, now)
+            seen.began(now.monotonic_s)
             seen.content_a = None
 
     def left(self, connector_id: ConnectorId) -> None:
@@ -90,10 +97,3 @@ class CarLimits:
         """What to offer those of whom something is known."""
         offers = ((connector_id, seen.offer(now.monotonic_s)) for connector_id, seen in self._seen.items())
         return {connector_id: offer for connector_id, offer in offers if offer is not None}
-
-    def _began(self, seen: _Seen, now: Instant) -> None:
-        """It draws; where it did not before, it was what it was offered last that made it begin."""
-        offer = seen.offer(now.monotonic_s)
-        if seen.idle_since_s is not None and offer is not None:
-            seen.least_a = offer.least_a
-        seen.idle_since_s = None
